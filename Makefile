@@ -1,0 +1,56 @@
+# Everything a developer does here. Bare `make` lists the targets.
+
+GO      ?= go
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+LDFLAGS := -s -w -X main.version=$(VERSION)
+LINT    := $(GO) tool -modfile=.ci/lint.mod golangci-lint
+
+FUZZTIME  ?= 60s
+BENCHTIME ?= 5s
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: build
+build: ## build the binaries into bin/, static, with the version stamped
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/ ./cmd/...
+
+.PHONY: run
+run: build ## start stand-in and adapter, print the links and stay until Ctrl-C
+	@$(GO) run ./internal/demo run
+
+.PHONY: demo
+demo: build ## the main job without a person: prints each exchange and checks the books
+	@$(GO) run ./internal/demo demo
+
+.PHONY: tools
+tools: ## install what the tests drive: PostgreSQL and Chromium (Debian, as root)
+	@.ci/tools
+
+.PHONY: test
+test: tools ## all tests with the race detector
+	$(GO) test -race -timeout 15m ./...
+
+.PHONY: check
+check: ## format, vet, lint, imports, tidy, generated files current
+	$(LINT) config verify
+	$(LINT) fmt --diff
+	$(GO) vet ./...
+	$(LINT) run ./...
+	$(GO) mod tidy -diff
+	$(GO) test -run 'Test(Imports|Generated)' ./...
+
+.PHONY: fuzz
+fuzz: ## run every fuzz target for FUZZTIME (60s)
+	@.ci/fuzz $(FUZZTIME)
+
+.PHONY: bench
+bench: build ## measure accept, whole flow and stand-in against limits of the same run
+	@$(GO) run ./internal/bench -time $(BENCHTIME)
+
+.PHONY: clean
+clean: ## remove what was built and what `make run` stored
+	rm -rf bin var

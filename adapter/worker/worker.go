@@ -1,0 +1,391 @@
+// Package worker carries accepted payments through: it reserves, calls the platform,
+// captures or releases, waits and tries again, and takes over what a dead process held.
+//
+// The row is the job. A payment that came while there was room is worked on at once by the
+// process that accepted it; everything else (overflow, retries, what others left behind) is
+// claimed from the store when it falls due. Every step is conditional on the version that
+// was read, so whoever finds a payment changed stops.
+package worker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/cenkalti/backoff/v5"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/partnerkit/partnerkit/adapter"
+)
+
+// Store is what the pool needs of the store.
+type Store interface {
+	// Apply writes a step, or its Short, and returns the payment after it; adapter.ErrLost
+	// if the payment was changed since it was read.
+	Apply(ctx context.Context, s adapter.Step) (adapter.Payment, error)
+	// Claim leases up to n due payments to this process.
+	Claim(ctx context.Context, n int) ([]adapter.Payment, error)
+	// NextDue is when the next payment falls due or a lease ends; false when there is none.
+	NextDue(ctx context.Context) (time.Time, bool, error)
+	// Wake fires when free work may be due.
+	Wake() <-chan struct{}
+}
+
+// Platform makes the one call that a payment's kind and state ask for.
+type Platform interface {
+	Call(ctx context.Context, p adapter.Payment) adapter.Outcome
+}
+
+// Users tells whether we know a user.
+type Users interface {
+	Known(ctx context.Context, hash string) (bool, error)
+}
+
+// Config is how a pool works; zero fields take the defaults.
+type Config struct {
+	Policy      adapter.Policy
+	Workers     int              // payments worked on at once; 64
+	ReceiveOnly bool             // accepts are stored free for other replicas; nothing is claimed
+	Queue       int              // accepted payments that may wait for a worker in memory; 64
+	CallTimeout time.Duration    // one call to the platform, shorter than the lease; 5 s
+	Admission   time.Duration    // how long an accept may wait for a place while others finish; 25 ms
+	Poll        time.Duration    // how often the store is asked for due work at least; 500 ms
+	Grace       time.Duration    // how long running work may take to finish when stopping; 10 s
+	Now         func() time.Time // time.Now
+	Log         *slog.Logger     // slog.Default
+	// OnStep observes every written step: the payment after it and the event that explains it.
+	OnStep func(p adapter.Payment, e adapter.Event)
+}
+
+// Pool works on payments until it is stopped. Its methods are safe for concurrent use.
+type Pool struct {
+	cfg      Config
+	store    Store
+	platform Platform
+	users    Users
+
+	places  chan struct{}        // one token per payment in hand, claimed or accepted
+	jobs    chan adapter.Payment // payments in hand that wait for a worker; never blocks
+	kick    chan struct{}        // free work is due, or a retry was scheduled
+	stalled atomic.Bool          // places are full and nobody finished within Admission
+	stopped atomic.Bool
+	mu      sync.RWMutex // held to submit, so that stopping sees every job
+}
+
+// New returns a pool that is not running yet. Its error names the setting at fault.
+func New(store Store, platform Platform, users Users, cfg Config) (*Pool, error) {
+	setDefault(&cfg.Workers, 64)
+	setDefault(&cfg.Queue, 64)
+	setDefault(&cfg.CallTimeout, 5*time.Second)
+	setDefault(&cfg.Admission, 25*time.Millisecond)
+	setDefault(&cfg.Poll, 500*time.Millisecond)
+	setDefault(&cfg.Grace, 10*time.Second)
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	if cfg.Log == nil {
+		cfg.Log = slog.Default()
+	}
+	switch {
+	case cfg.Workers < 0 || cfg.Queue < 0:
+		return nil, fmt.Errorf("%w: workers %d, queue %d: negative", adapter.ErrInvalid, cfg.Workers, cfg.Queue)
+	case cfg.Policy.Lease <= cfg.CallTimeout:
+		return nil, fmt.Errorf("%w: lease %s must be longer than the call timeout %s", adapter.ErrInvalid, cfg.Policy.Lease, cfg.CallTimeout)
+	case cfg.Policy.Retry == nil:
+		return nil, fmt.Errorf("%w: policy has no retry schedule", adapter.ErrInvalid)
+	}
+	size := cfg.Workers + cfg.Queue
+	return &Pool{
+		cfg: cfg, store: store, platform: platform, users: users,
+		places: make(chan struct{}, size),
+		jobs:   make(chan adapter.Payment, size),
+		kick:   make(chan struct{}, 1),
+	}, nil
+}
+
+func setDefault[T int | time.Duration](v *T, def T) {
+	if *v == 0 {
+		*v = def
+	}
+}
+
+// Admit takes a place for a payment that is about to be accepted. While others finish, it
+// waits for one: the flood is paced by what the platform and the store can settle. When
+// nobody finishes, it does not wait, and the payment is stored free, to be claimed later.
+func (p *Pool) Admit(ctx context.Context) bool {
+	if p.stopped.Load() || p.cfg.ReceiveOnly {
+		return false
+	}
+	select {
+	case p.places <- struct{}{}:
+		return true
+	default:
+	}
+	if p.stalled.Load() {
+		return false
+	}
+	wait := time.NewTimer(p.cfg.Admission)
+	defer wait.Stop()
+	select {
+	case p.places <- struct{}{}:
+		return true
+	case <-wait.C:
+		p.stalled.Store(true)
+		return false
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// Return gives a place back.
+func (p *Pool) Return() {
+	<-p.places
+	p.stalled.Store(false)
+}
+
+// Submit starts work on a payment whose place was taken by Admit.
+func (p *Pool) Submit(pay adapter.Payment) {
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	if p.stopped.Load() { // the lease ends by itself, or the sweep frees it
+		p.Return()
+		return
+	}
+	p.jobs <- pay
+}
+
+// Kick says that a free payment is due or that the schedule has changed.
+func (p *Pool) Kick() {
+	select {
+	case p.kick <- struct{}{}:
+	default:
+	}
+}
+
+// Run works until ctx is done. Then it claims nothing more, gives back what waits, lets
+// running work finish, and after the grace period cancels it.
+func (p *Pool) Run(ctx context.Context) error {
+	hard, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	var g errgroup.Group
+	for range p.cfg.Workers {
+		g.Go(func() error {
+			for pay := range p.jobs {
+				if p.stopped.Load() {
+					p.free(hard, pay)
+				} else {
+					p.work(hard, pay)
+				}
+				p.Return()
+			}
+			return nil
+		})
+	}
+	p.claimLoop(ctx)
+
+	p.mu.Lock()
+	p.stopped.Store(true)
+	close(p.jobs)
+	p.mu.Unlock()
+	grace := time.AfterFunc(p.cfg.Grace, cancel)
+	defer grace.Stop()
+	return g.Wait()
+}
+
+// claimLoop takes due payments whenever there is room, until ctx is done.
+func (p *Pool) claimLoop(ctx context.Context) {
+	if p.cfg.ReceiveOnly {
+		<-ctx.Done()
+		return
+	}
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-timer.C:
+		case <-p.kick:
+		case <-p.store.Wake():
+		}
+		wait, err := p.untilDue(ctx)
+		if err == nil && wait <= 0 {
+			var n int
+			if n, err = p.claim(ctx); n == 0 { // another replica is faster
+				wait = p.cfg.Poll
+			}
+		}
+		if err != nil && ctx.Err() == nil {
+			p.cfg.Log.ErrorContext(ctx, "claim failed", "err", err)
+			wait = p.cfg.Poll
+		}
+		timer.Reset(max(wait, 0))
+	}
+}
+
+// untilDue is how long to wait for the next payment to fall due, at most Poll: work that
+// another process leaves behind may not announce itself.
+func (p *Pool) untilDue(ctx context.Context) (time.Duration, error) {
+	due, ok, err := p.store.NextDue(ctx)
+	if err != nil {
+		return 0, fmt.Errorf("look for due payments: %w", err)
+	}
+	if !ok {
+		return p.cfg.Poll, nil
+	}
+	return min(due.Sub(p.cfg.Now()), p.cfg.Poll), nil
+}
+
+// claim takes what is due, as much as there are places for. Accepts compete for the same
+// places, so neither starves the other.
+func (p *Pool) claim(ctx context.Context) (int, error) {
+	select {
+	case p.places <- struct{}{}:
+	case <-ctx.Done():
+		return 0, nil
+	}
+	n := 1
+	for n < p.cfg.Workers && p.tryPlace() {
+		n++
+	}
+	due, err := p.store.Claim(ctx, n)
+	for _, pay := range due {
+		p.Submit(pay)
+	}
+	for range n - len(due) {
+		p.Return()
+	}
+	if err != nil {
+		return len(due), fmt.Errorf("claim %d payments: %w", n, err)
+	}
+	return len(due), nil
+}
+
+func (p *Pool) tryPlace() bool {
+	select {
+	case p.places <- struct{}{}:
+		return true
+	default:
+		return false
+	}
+}
+
+// work drives one payment and logs what stopped it.
+func (p *Pool) work(ctx context.Context, pay adapter.Payment) {
+	after, err := p.Drive(ctx, pay)
+	switch {
+	case errors.Is(err, adapter.ErrLost): // somebody else has it: theirs to finish
+		p.cfg.Log.InfoContext(ctx, "payment taken over by another", "payment", pay.Key.String())
+	case err != nil: // the lease ends by itself, then it is claimed again
+		p.cfg.Log.ErrorContext(ctx, "payment left to its lease", "payment", pay.Key.String(), "state", after.State, "err", err)
+	case !after.NextAt.IsZero():
+		p.Kick()
+	}
+}
+
+// free gives back a payment that nobody worked on.
+func (p *Pool) free(ctx context.Context, pay adapter.Payment) {
+	if _, err := p.store.Apply(ctx, pay.Freed(p.cfg.Now())); err != nil && !errors.Is(err, adapter.ErrLost) {
+		p.cfg.Log.WarnContext(ctx, "payment left to its lease", "payment", pay.Key.String(), "err", err)
+	}
+}
+
+// Drive carries a payment that this process holds as far as it goes now: to its end, into
+// doubt, or to a retry that lies in the future. It returns the payment as last written.
+func (p *Pool) Drive(ctx context.Context, pay adapter.Payment) (adapter.Payment, error) {
+	for {
+		step, err := p.next(ctx, pay)
+		if err != nil {
+			return pay, err
+		}
+		pay, err = p.write(ctx, step)
+		if err != nil {
+			return step.Before, err
+		}
+		if pay.Owner == 0 {
+			return pay, nil
+		}
+	}
+}
+
+// next is the step that the payment's state asks for; it may call the platform.
+func (p *Pool) next(ctx context.Context, pay adapter.Payment) (adapter.Step, error) {
+	switch pay.State {
+	case adapter.Received:
+		known, err := p.users.Known(ctx, pay.User)
+		switch {
+		case err != nil:
+			return adapter.Step{}, fmt.Errorf("look up user of payment %s: %w", pay.Key, err)
+		case !known:
+			return pay.DeclineUnknown(p.cfg.Policy, p.cfg.Now()), nil
+		}
+		return pay.Decide(p.cfg.Policy, p.cfg.Now())
+	case adapter.Reserved, adapter.Confirming, adapter.Declining:
+		if left := pay.NextAt.Sub(p.cfg.Now()); left < p.cfg.CallTimeout {
+			return adapter.Step{}, fmt.Errorf("payment %s: %s of the lease is left, too little for a call", pay.Key, left)
+		}
+		call, cancel := context.WithTimeout(ctx, p.cfg.CallTimeout)
+		outcome := p.platform.Call(call, pay)
+		cancel()
+		return pay.Answered(outcome, p.cfg.Policy, p.cfg.Now())
+	}
+	return adapter.Step{}, fmt.Errorf("payment %s is %s: nothing to do", pay.Key, pay.State)
+}
+
+// write applies a step, again and again while the store is out of order and the lease
+// lasts: the platform's answer is in hand and should not have to be asked for twice.
+func (p *Pool) write(ctx context.Context, step adapter.Step) (adapter.Payment, error) {
+	after, err := backoff.Retry(ctx, func() (adapter.Payment, error) {
+		after, err := p.store.Apply(ctx, step)
+		if errors.Is(err, adapter.ErrLost) || errors.Is(err, adapter.ErrClosed) {
+			return after, backoff.Permanent(err)
+		}
+		return after, err
+	}, backoff.WithMaxElapsedTime(max(step.Before.NextAt.Sub(p.cfg.Now()), time.Millisecond)))
+	if err != nil {
+		return after, fmt.Errorf("write %s of payment %s: %w", step.Event.Kind, step.Before.Key, err)
+	}
+	p.observe(ctx, step, after)
+	return after, nil
+}
+
+// observe logs one line per step and tells the observer.
+func (p *Pool) observe(ctx context.Context, step adapter.Step, after adapter.Payment) {
+	e := step.Event
+	if step.Short != nil && after.State == step.Short.After.State {
+		e = step.Short.Event
+	}
+	if p.cfg.OnStep != nil {
+		p.cfg.OnStep(after, e)
+	}
+	level := slog.LevelInfo
+	switch e.Kind {
+	case adapter.EventRetry:
+		level = slog.LevelWarn
+	case adapter.EventInDoubt:
+		level = slog.LevelError
+	}
+	if !p.cfg.Log.Enabled(ctx, level) {
+		return
+	}
+	attrs := []slog.Attr{
+		slog.String("payment", after.Key.String()), slog.String("kind", string(after.Kind)),
+		slog.String("amount", after.Amount.String()), slog.String("event", string(e.Kind)),
+		slog.String("state", string(after.State)),
+	}
+	if e.Verdict != "" {
+		attrs = append(attrs, slog.Int("attempt", e.Attempt), slog.String("verdict", string(e.Verdict)),
+			slog.Int("code", e.Code), slog.Duration("took", e.Took))
+	}
+	if e.Detail != "" {
+		attrs = append(attrs, slog.String("detail", e.Detail))
+	}
+	if !after.NextAt.IsZero() && after.Owner == 0 {
+		attrs = append(attrs, slog.Time("next_at", after.NextAt))
+	}
+	p.cfg.Log.LogAttrs(ctx, level, "payment step", attrs...)
+}
