@@ -1,0 +1,76 @@
+package integra
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"strings"
+	"unicode/utf8"
+)
+
+// ErrTemplate is a notification URL that cannot be called.
+var ErrTemplate = errors.New("malformed notification URL")
+
+// A NotifyTemplate is a PAYMENT_NOTIFY_URL: an http(s) address that the platform calls with
+// GET when a user tops up from the partner's account, after it has replaced
+//
+//	{id}      by the payment's id, 32 characters
+//	{amount}  by the sum, such as 100 or 100.5
+//	{hash}    by the user's hash
+//
+// wherever they stand in the path and in the query. Other braces stay as they are; so do
+// placeholders whose braces were url-encoded (%7Bid%7D), as PHP's http_build_query does.
+// The call is not signed. Docs: "Шаблон PAYMENT_NOTIFY_URL"; the encoding is our choice.
+type NotifyTemplate struct {
+	path, query string // query begins with its question mark
+}
+
+// ParseNotifyTemplate checks that s is a template which gives a valid address whatever is
+// put in. Its error wraps ErrTemplate and says what is wrong.
+func ParseNotifyTemplate(s string) (NotifyTemplate, error) {
+	fail := func(why string) (NotifyTemplate, error) {
+		return NotifyTemplate{}, fmt.Errorf("%w: %s", ErrTemplate, why)
+	}
+	if !utf8.ValidString(s) {
+		return fail("it is not valid UTF-8")
+	}
+	if i := strings.IndexFunc(s, func(r rune) bool { return r <= ' ' || r == 0x7f }); i >= 0 {
+		return fail(fmt.Sprintf("it has the character %q at byte %d, which must be url-encoded", s[i], i))
+	}
+	u, err := url.Parse(s)
+	if err != nil {
+		var e *url.Error
+		if errors.As(err, &e) {
+			err = e.Err // without the URL, which can hold a secret
+		}
+		return fail(err.Error())
+	}
+	switch {
+	case u.Scheme != "http" && u.Scheme != "https":
+		return fail("it does not begin with http:// or https://")
+	case u.Host == "":
+		return fail("it has no host")
+	case strings.Contains(s, "#"):
+		return fail("it has a fragment, which is never sent")
+	}
+	if _, err := url.QueryUnescape(u.RawQuery); err != nil {
+		return fail(err.Error())
+	}
+	t := NotifyTemplate{path: s}
+	if i := strings.IndexByte(s, '?'); i >= 0 {
+		t.path, t.query = s[:i], s[i:]
+	}
+	return t, nil
+}
+
+// String returns the template as it was parsed.
+func (t NotifyTemplate) String() string { return t.path + t.query }
+
+// Expand returns the address to call. The values are url-encoded for where they are put;
+// nothing else is touched.
+func (t NotifyTemplate) Expand(id, amount, hash string) string {
+	fill := func(s string, escape func(string) string) string {
+		return strings.NewReplacer("{id}", escape(id), "{amount}", escape(amount), "{hash}", escape(hash)).Replace(s)
+	}
+	return fill(t.path, url.PathEscape) + fill(t.query, url.QueryEscape)
+}
