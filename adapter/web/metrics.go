@@ -1,0 +1,145 @@
+package web
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/partnerkit/partnerkit/adapter"
+)
+
+// Backlog is what waits in the store.
+type Backlog struct {
+	Unfinished map[adapter.State]int64 // payments in each state that is not final
+	Oldest     time.Time               // when the oldest of them was received; zero if there is none
+}
+
+// Metrics is everything that the adapter measures, for Prometheus. Its methods are the
+// callbacks that the other parts take; they are safe for concurrent use.
+type Metrics struct {
+	registry      *prometheus.Registry
+	log           *slog.Logger
+	notifications *prometheus.CounterVec
+	payments      *prometheus.HistogramVec
+	calls         *prometheus.HistogramVec
+	commitSize    prometheus.Histogram
+	commitTime    prometheus.Histogram
+}
+
+// NewMetrics returns metrics with a registry of their own. Every scrape asks backlog, which
+// should be cheap; if it fails, its figures are left out and the rest is served.
+func NewMetrics(backlog func(context.Context) (Backlog, error), now func() time.Time, log *slog.Logger) *Metrics {
+	const namespace, subsystem = "partnerkit", "adapter"
+	m := &Metrics{
+		registry: prometheus.NewRegistry(),
+		log:      log,
+		notifications: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Namespace: namespace, Subsystem: subsystem, Name: "notifications_total",
+			Help: "Notifications by the HTTP status they were answered with.",
+		}, []string{"status"}),
+		payments: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Namespace: namespace, Subsystem: subsystem, Name: "payment_duration_seconds",
+			Help:    "Time from a payment's acceptance to its final state, by kind and state; its count is that of payments finished by this process.",
+			Buckets: []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 300, 1800, 3600, 21600, 86400},
+		}, []string{"kind", "state"}),
+		calls: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Namespace: namespace, Subsystem: subsystem, Name: "platform_call_duration_seconds",
+			Help:    "Time of calls to the platform, by method and by what we know of their outcome.",
+			Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10},
+		}, []string{"method", "outcome"}),
+		commitSize: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Namespace: namespace, Subsystem: subsystem, Name: "commit_size",
+			Help:    "Accepted payments and steps written by one commit.",
+			Buckets: []float64{1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024},
+		}),
+		commitTime: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Namespace: namespace, Subsystem: subsystem, Name: "commit_duration_seconds",
+			Help:    "Time of one commit.",
+			Buckets: []float64{.00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1},
+		}),
+	}
+	m.registry.MustRegister(
+		m.notifications, m.payments, m.calls, m.commitSize, m.commitTime,
+		&backlogCollector{
+			backlog: backlog, now: now,
+			unfinished: prometheus.NewDesc(prometheus.BuildFQName(namespace, subsystem, "payments"),
+				"Payments that are not final, by state.", []string{"state"}, nil),
+			oldest: prometheus.NewDesc(prometheus.BuildFQName(namespace, subsystem, "oldest_unfinished_payment_age_seconds"),
+				"Age of the oldest payment that is not final; 0 if there is none.", nil, nil),
+		},
+		collectors.NewGoCollector(),
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+	)
+	return m
+}
+
+// Notified counts a notification by the status of its answer.
+func (m *Metrics) Notified(status int) {
+	m.notifications.WithLabelValues(strconv.Itoa(status)).Inc()
+}
+
+// Called observes a call to the platform.
+func (m *Metrics) Called(method string, o adapter.Outcome) {
+	m.calls.WithLabelValues(method, string(o.Verdict)).Observe(o.Took.Seconds())
+}
+
+// Stepped observes a payment after a step.
+func (m *Metrics) Stepped(p adapter.Payment) {
+	if p.State.Final() {
+		m.payments.WithLabelValues(string(p.Kind), string(p.State)).Observe(p.UpdatedAt.Sub(p.ReceivedAt).Seconds())
+	}
+}
+
+// Committed observes a commit of so many accepted payments and steps.
+func (m *Metrics) Committed(size int, took time.Duration) {
+	m.commitSize.Observe(float64(size))
+	m.commitTime.Observe(took.Seconds())
+}
+
+// Handler serves the metrics.
+func (m *Metrics) Handler() http.Handler {
+	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{
+		ErrorHandling: promhttp.ContinueOnError,
+		ErrorLog:      slog.NewLogLogger(m.log.Handler(), slog.LevelError),
+	})
+}
+
+// backlogCollector turns the store's figures into gauges at the moment of a scrape.
+type backlogCollector struct {
+	backlog            func(context.Context) (Backlog, error)
+	now                func() time.Time
+	unfinished, oldest *prometheus.Desc
+}
+
+// Describe is part of prometheus.Collector.
+func (c *backlogCollector) Describe(ch chan<- *prometheus.Desc) {
+	ch <- c.unfinished
+	ch <- c.oldest
+}
+
+// Collect is part of prometheus.Collector.
+func (c *backlogCollector) Collect(ch chan<- prometheus.Metric) {
+	ctx, cancel := context.WithTimeout(context.Background(), checkTimeout)
+	defer cancel()
+	b, err := c.backlog(ctx)
+	if err != nil {
+		ch <- prometheus.NewInvalidMetric(c.oldest, err)
+		return
+	}
+	for _, s := range adapter.States {
+		if !s.Final() { // all of them each time: a gauge that vanishes at 0 cannot be alarmed on
+			ch <- prometheus.MustNewConstMetric(c.unfinished, prometheus.GaugeValue, float64(b.Unfinished[s]), string(s))
+		}
+	}
+	age := 0.0
+	if !b.Oldest.IsZero() {
+		age = max(0, c.now().Sub(b.Oldest).Seconds())
+	}
+	ch <- prometheus.MustNewConstMetric(c.oldest, prometheus.GaugeValue, age)
+}
