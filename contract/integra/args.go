@@ -1,6 +1,7 @@
 package integra
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -136,7 +137,7 @@ func Decode(plain []byte, args any) error {
 		field := target.Elem().Field(f.index)
 		if raw := find(members, f.name); raw != nil && string(raw) != "null" {
 			if err := decodeValue(raw, field.Addr().Interface()); err != nil {
-				return &ArgumentError{Name: f.name, Want: want(field.Kind(), field.Type() == textType), Got: typeOf(raw)}
+				return &ArgumentError{Name: f.name, Want: f.want, Got: typeOf(raw)}
 			}
 		}
 		if f.required && field.IsZero() {
@@ -148,7 +149,7 @@ func Decode(plain []byte, args any) error {
 
 // decodeValue reads raw, which is valid JSON, into a field. Most are strings without escapes.
 func decodeValue(raw []byte, field any) error {
-	if raw[0] == '"' && !strings.ContainsRune(string(raw), '\\') {
+	if raw[0] == '"' && bytes.IndexByte(raw, '\\') < 0 {
 		switch field := field.(type) {
 		case *string:
 			*field = string(raw[1 : len(raw)-1])
@@ -164,14 +165,12 @@ func decodeValue(raw []byte, field any) error {
 // A structField is what Decode needs to know of a field.
 type structField struct {
 	name     string
+	want     string // its type in words
 	index    int
 	required bool
 }
 
-var (
-	fieldCache sync.Map // reflect.Type → []structField
-	textType   = reflect.TypeFor[Text]()
-)
+var fieldCache sync.Map // reflect.Type → []structField
 
 func fieldsOf(t reflect.Type) []structField {
 	if known, ok := fieldCache.Load(t); ok {
@@ -179,9 +178,12 @@ func fieldsOf(t reflect.Type) []structField {
 	}
 	fields := make([]structField, 0, t.NumField())
 	for i := range t.NumField() {
-		tag := t.Field(i).Tag
-		name, _, _ := strings.Cut(tag.Get("json"), ",")
-		fields = append(fields, structField{name: name, index: i, required: tag.Get("integra") == "required"})
+		f := t.Field(i)
+		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+		fields = append(fields, structField{
+			name: name, want: wantOf(f.Type), index: i,
+			required: f.Tag.Get("integra") == "required",
+		})
 	}
 	fieldCache.Store(t, fields)
 	return fields
@@ -189,14 +191,14 @@ func fieldsOf(t reflect.Type) []structField {
 
 const wantText = "a string or a number"
 
-// want says in words what a field takes.
-func want(kind reflect.Kind, text bool) string {
+// wantOf says in words what a field of type t takes.
+func wantOf(t reflect.Type) string {
 	switch {
-	case text:
+	case t == reflect.TypeFor[Text]():
 		return wantText
-	case kind == reflect.String:
+	case t.Kind() == reflect.String:
 		return "a string"
-	case kind == reflect.Bool:
+	case t.Kind() == reflect.Bool:
 		return "true or false"
 	}
 	return "an integer"
@@ -216,5 +218,5 @@ func typeOf(raw []byte) string {
 	case 'n':
 		return "null"
 	}
-	return "the number " + string(raw)
+	return fmt.Sprintf("the number %.40s", raw)
 }

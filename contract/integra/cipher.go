@@ -46,8 +46,10 @@ func CipherByName(name string) (Cipher, error) {
 
 type simple struct{}
 
+// Name implements Cipher.
 func (simple) Name() string { return "simple" }
 
+// Encrypt implements Cipher.
 func (simple) Encrypt(plain []byte, key string) (string, error) {
 	if key == "" {
 		return "", ErrKey
@@ -64,6 +66,7 @@ func (simple) Encrypt(plain []byte, key string) (string, error) {
 	return base64.StdEncoding.EncodeToString(shifted), nil
 }
 
+// Decrypt implements Cipher.
 func (simple) Decrypt(data, key string) ([]byte, error) {
 	if key == "" {
 		return nil, ErrKey
@@ -84,8 +87,10 @@ func (simple) Decrypt(data, key string) ([]byte, error) {
 
 type plainBase64 struct{}
 
+// Name implements Cipher.
 func (plainBase64) Name() string { return "base64" }
 
+// Encrypt implements Cipher.
 func (plainBase64) Encrypt(plain []byte, key string) (string, error) {
 	if key == "" {
 		return "", ErrKey
@@ -93,6 +98,7 @@ func (plainBase64) Encrypt(plain []byte, key string) (string, error) {
 	return base64.StdEncoding.EncodeToString(plain), nil
 }
 
+// Decrypt implements Cipher.
 func (plainBase64) Decrypt(data, key string) ([]byte, error) {
 	if key == "" {
 		return nil, ErrKey

@@ -32,12 +32,10 @@ func ParseDeeplink(s string) (Deeplink, error) {
 // by what link returns: an address in the partner's panel that passes the screen on to the
 // page. The text is HTML, and so must be what link returns. Other templates stay.
 func ReplaceLinks(text string, link func(Deeplink) string) string {
+	var pairs []string
 	for _, d := range Deeplinks() {
-		for _, template := range []string{"{{" + string(d) + "}}", "{{/" + string(d) + "}}"} {
-			if strings.Contains(text, template) {
-				text = strings.ReplaceAll(text, template, link(d))
-			}
-		}
+		to := link(d)
+		pairs = append(pairs, "{{"+string(d)+"}}", to, "{{/"+string(d)+"}}", to)
 	}
-	return text
+	return strings.NewReplacer(pairs...).Replace(text)
 }

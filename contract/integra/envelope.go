@@ -39,6 +39,7 @@ type Part string
 
 // The parts of k.
 const (
+	PartK      Part = "parameter" // all of it
 	PartPrefix Part = "prefix"
 	PartHash   Part = "hash"
 	PartData   Part = "data"
@@ -100,7 +101,7 @@ func (c Credentials) Validate() error {
 	case c.Key == "":
 		return ErrKey
 	case len(c.Hash) != HashLen:
-		return fmt.Errorf("hash of %d characters: %w", len(c.Hash), &KError{Part: PartHash, Fault: FaultLength})
+		return &KError{Part: PartHash, Fault: FaultLength}
 	case !alphanumeric(c.Hash):
 		return &KError{Part: PartHash, Fault: FaultAlphabet}
 	}
@@ -163,7 +164,7 @@ type Envelope struct {
 func ParseK(k string) (Envelope, error) {
 	switch {
 	case k == "":
-		return Envelope{}, &KError{Part: PartPrefix, Fault: FaultMissing}
+		return Envelope{}, &KError{Part: PartK, Fault: FaultMissing}
 	case len(k) < len(Prefix), k[:len(Prefix)] != Prefix:
 		return Envelope{}, &KError{Part: PartPrefix, Fault: FaultPrefix}
 	case len(k) < len(Prefix)+HashLen:

@@ -50,6 +50,8 @@ func ParseNotifyTemplate(s string) (NotifyTemplate, error) {
 		return fail("it does not begin with http:// or https://")
 	case u.Host == "":
 		return fail("it has no host")
+	case strings.Contains(u.Host, "{"):
+		return fail("its host has a placeholder")
 	case strings.Contains(s, "#"):
 		return fail("it has a fragment, which is never sent")
 	}

@@ -23,7 +23,7 @@ func RequestURL(base, partnerPath string, m Method, k string, query url.Values) 
 		return "", fmt.Errorf("platform address: %w", err)
 	case u.Scheme != "http" && u.Scheme != "https", u.Host == "":
 		return "", fmt.Errorf("platform address %q: want http(s)://host", base)
-	case u.RawQuery != "", u.Fragment != "", u.User != nil:
+	case u.User != nil, strings.ContainsAny(base, "?#"):
 		return "", fmt.Errorf("platform address %q: want no query, fragment or user", u.Redacted())
 	case query.Has(ParamK):
 		return "", fmt.Errorf("query of %s: %s is not the caller's to set", m, ParamK)

@@ -91,13 +91,13 @@ func (r Response) Err() error {
 	return &Refusal{Code: r.Status.Code, Message: r.Status.Message}
 }
 
-// Result reads the data of a success into a pointer to the method's result.
+// Result reads the data of a success into a pointer to the method's result. PHP's [], an
+// object without members, leaves a struct as it is.
 func (r Response) Result(result any) error {
-	data := r.Data
-	if data == nil {
+	if r.Data == nil {
 		return fmt.Errorf("read %T: the answer has no data", result)
 	}
-	if err := json.Unmarshal(data, result); err != nil {
+	if err := json.Unmarshal(r.Data, result); err != nil && string(r.Data) != "[]" {
 		return fmt.Errorf("read %T: %w", result, err)
 	}
 	return nil

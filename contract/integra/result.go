@@ -59,13 +59,13 @@ type (
 	}
 	// Marker is a hint to a user; the templates are Mustache, filled from Data.
 	Marker struct {
-		Code          int               `json:"code"`
-		Type          MarkerType        `json:"type"`
-		Title         string            `json:"title"`
-		Text          string            `json:"text"`
-		TitleTemplate string            `json:"title_template"`
-		TextTemplate  string            `json:"text_template"`
-		Data          []json.RawMessage `json:"data"`
+		Code          int             `json:"code"`
+		Type          MarkerType      `json:"type"`
+		Title         string          `json:"title"`
+		Text          string          `json:"text"`
+		TitleTemplate string          `json:"title_template"`
+		TextTemplate  string          `json:"text_template"`
+		Data          json.RawMessage `json:"data"` // an array or object
 	}
 	// MessagesResult is the data of getUserMessages and getMessages.
 	MessagesResult struct {

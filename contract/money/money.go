@@ -168,18 +168,18 @@ func (a Amount) String() string {
 func (a Amount) LogValue() slog.Value { return slog.StringValue(a.String()) }
 
 func (a Amount) appendText(b []byte) []byte {
-	minor := uint64(a.minor)
+	unit := a.currency.Unit()
+	if unit == 1 {
+		return strconv.AppendInt(b, a.minor, 10)
+	}
+	whole, part := a.minor/unit, a.minor%unit
 	if a.minor < 0 {
-		minor = -minor // two's complement: right for math.MinInt64 as well
+		whole, part = -whole, -part // whole fits: it was divided by 10 at least
 		b = append(b, '-')
 	}
-	unit := uint64(a.currency.Unit())
-	b = strconv.AppendUint(b, minor/unit, 10)
-	if unit == 1 {
-		return b
-	}
+	b = strconv.AppendInt(b, whole, 10)
 	point := len(b)
-	b = strconv.AppendUint(b, unit+minor%unit, 10) // a 1 in front keeps the leading zeros…
-	b[point] = '.'                                 // …and gives its place to the point
+	b = strconv.AppendInt(b, unit+part, 10) // a 1 in front keeps the leading zeros…
+	b[point] = '.'                          // …and gives its place to the point
 	return b
 }
