@@ -1,0 +1,72 @@
+// Package dice is the stand-in's only source of chance. Everything it gives follows from
+// one seed and the order of the calls, so that a run can be repeated from the seed that it
+// printed. It serves imitation: nothing here is fit to protect a real secret.
+package dice
+
+import (
+	"encoding/binary"
+	"encoding/hex"
+	"math/rand/v2"
+	"sync"
+)
+
+// KeyLen is the length of a crypt key: 51 characters in every sample known
+// (spec/integra.md §2; the platform's documents say 52).
+const KeyLen = 51
+
+// Dice is a seeded source of chance, safe for concurrent use.
+type Dice struct {
+	seed uint64
+
+	mu  sync.Mutex // guards rnd
+	rnd *rand.Rand
+}
+
+// New returns dice for a seed; equal seeds give equal values.
+func New(seed uint64) *Dice {
+	d := &Dice{seed: seed}
+	d.Reset()
+	return d
+}
+
+// Seed is the number that everything follows from.
+func (d *Dice) Seed() uint64 { return d.seed }
+
+// Reset starts over from the seed.
+func (d *Dice) Reset() {
+	var key [32]byte
+	copy(key[:], "partnerkit stand-in dice")
+	binary.LittleEndian.PutUint64(key[24:], d.seed)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.rnd = rand.New(rand.NewChaCha8(key)) //nolint:gosec // repeatable on purpose
+}
+
+// ID returns 32 lower-case hex characters: a hash, or the external id of a payment.
+func (d *Dice) ID() string {
+	var b [16]byte
+	d.mu.Lock()
+	binary.BigEndian.PutUint64(b[:8], d.rnd.Uint64())
+	binary.BigEndian.PutUint64(b[8:], d.rnd.Uint64())
+	d.mu.Unlock()
+	return hex.EncodeToString(b[:])
+}
+
+// Key returns a crypt key: KeyLen lower-case base-36 characters.
+func (d *Dice) Key() string {
+	const digits = "0123456789abcdefghijklmnopqrstuvwxyz"
+	b := make([]byte, KeyLen)
+	d.mu.Lock()
+	for i := range b {
+		b[i] = digits[d.rnd.IntN(len(digits))]
+	}
+	d.mu.Unlock()
+	return string(b)
+}
+
+// N returns a number from 0 to n-1; n must be positive.
+func (d *Dice) N(n int) int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.rnd.IntN(n)
+}

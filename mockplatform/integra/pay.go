@@ -1,0 +1,298 @@
+package integra
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"time"
+
+	wire "github.com/partnerkit/partnerkit/contract/integra"
+	"github.com/partnerkit/partnerkit/contract/money"
+)
+
+// Via is how a user pays a top-up.
+type Via string
+
+// The ways to pay a top-up.
+const (
+	ViaPartner   Via = "partner"   // from the account at the partner, who is asked (flow 2)
+	ViaRobokassa Via = "robokassa" // by the acquirer built into the page (flow 3): not offered yet
+)
+
+var nothing = money.New(0, money.RUB)
+
+// firstNumber is below the paymentId of the first direct payment.
+const firstNumber = 114_000
+
+// TopUp does what the button of the page does: it creates an unconfirmed payment and
+// notifies the partner. amount is as the user typed it: more than zero, at most two
+// decimals, at most MaxSum. The error is a *Refusal.
+func (p *Platform) TopUp(user, amount string, via Via) (Payment, error) {
+	p.world.RLock()
+	defer p.world.RUnlock()
+	u := p.users.get(user)
+	if u == nil {
+		return Payment{}, noUser(user)
+	}
+	sum, err := money.Parse(amount, money.RUB)
+	switch {
+	case err != nil:
+		return Payment{}, refuse(CheckAmount, wire.CodeInvalid, err.Error())
+	case sum.Cmp(MaxSum) > 0:
+		return Payment{}, refuse(CheckAmount, wire.CodeInvalid, fmt.Sprintf("amount %s is over %s", sum, MaxSum))
+	case via == ViaRobokassa:
+		return Payment{}, refuse(CheckVia, wire.CodeInvalid, "topping up by Robokassa is not offered yet")
+	case via != ViaPartner:
+		return Payment{}, refuse(CheckVia, wire.CodeInvalid, fmt.Sprintf("via %q is neither %q nor %q", via, ViaPartner, ViaRobokassa))
+	}
+
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	switch {
+	case !u.archivedAt.IsZero():
+		return Payment{}, archivedUser(u)
+	case u.template == nil:
+		return Payment{}, refuse(CheckNotify, wire.CodeInvalid, fmt.Sprintf("user %s never logged in with a paymentNotifyUrl", u.hash))
+	}
+	settings := p.settings.Load()
+	pay := &payment{
+		kind: TopUp, user: u, state: Unconfirmed, created: p.cfg.Clock.Now(),
+		amount: sum, bonus: nothing, credited: nothing,
+	}
+	for pay.id = p.cfg.Dice.ID(); !p.payments.add(pay.id, pay); {
+		pay.id = p.cfg.Dice.ID()
+	}
+	u.payments = append(u.payments, pay)
+	if settings.Expiry > 0 {
+		pay.expiry = p.cfg.Clock.AfterFunc(settings.Expiry, func() { p.expire(pay, settings.Expiry) })
+	}
+	p.notifier.announce(pay, settings.Notify)
+	u.changed()
+	return pay.view(), nil
+}
+
+// confirm is confirmPayment.
+func (p *Platform) confirm(u *user, id, amount string) *Refusal {
+	sum, err := money.Parse(amount, money.RUB)
+	if err != nil {
+		return refuse(checkArg("amount"), wire.CodeInvalid, err.Error())
+	}
+	settings := p.settings.Load()
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	pay, refusal := p.topUpOf(u, id)
+	if refusal != nil {
+		return refusal
+	}
+	switch {
+	case pay.state == Declined:
+		return refuse(CheckState, wire.CodePaymentFinal, fmt.Sprintf("payment %s is declined: %s", id, pay.reason))
+	case pay.state == Confirmed && sum != pay.credited:
+		return refuse(CheckAmount, wire.CodeAmountDiffers, fmt.Sprintf("payment %s is confirmed over %s, not %s", id, pay.credited, sum))
+	case pay.state == Confirmed && settings.ConfirmRepeated == RepeatRefused:
+		return refuse(CheckState, wire.CodePaymentFinal, fmt.Sprintf("payment %s is confirmed already", id))
+	case pay.state == Confirmed:
+		return nil
+	case sum.Cmp(MaxSum) > 0:
+		return refuse(checkArg("amount"), wire.CodeInvalid, fmt.Sprintf("amount %s is over %s", sum, MaxSum))
+	case sum != pay.amount && settings.ConfirmOtherAmount == OtherAmountRefused:
+		return refuse(CheckAmount, wire.CodeAmountDiffers, fmt.Sprintf("payment %s is over %s, not %s", id, pay.amount, sum))
+	}
+	if refusal := u.move(sum, p.cfg.Clock.Now()); refusal != nil {
+		return refusal
+	}
+	pay.credited = sum
+	p.settle(pay, Confirmed)
+	u.tell(p, toppedUp, sum.Short())
+	return nil
+}
+
+// decline is declinePayment.
+func (p *Platform) decline(u *user, args wire.DeclinePaymentArgs) *Refusal {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	pay, refusal := p.topUpOf(u, args.TransactionID)
+	switch {
+	case refusal != nil:
+		return refusal
+	case pay.state == Confirmed:
+		return refuse(CheckState, wire.CodePaymentFinal, fmt.Sprintf("payment %s is confirmed", pay.id))
+	case pay.state == Declined:
+		return nil // a repeat, or the partner agrees that it has expired
+	}
+	pay.reason, pay.errorCode, pay.errorLink = args.ErrorMessage, args.ErrorCode, args.ErrorLink
+	p.settle(pay, Declined)
+	u.tell(p, notToppedUp, pay.amount.Short())
+	return nil
+}
+
+// expire declines a payment that nobody confirmed in time.
+func (p *Platform) expire(pay *payment, after time.Duration) {
+	defer p.retire()
+	u := pay.user
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if pay.state.Final() {
+		return
+	}
+	pay.reason = fmt.Sprintf("expired: not confirmed within %s", after)
+	p.settle(pay, Declined)
+	u.tell(p, notToppedUp, pay.amount.Short())
+}
+
+// topUpOf finds the payment that a partner confirms or declines. Direct payments are not
+// found: they need neither. It wants u.mu held.
+func (p *Platform) topUpOf(u *user, id string) (*payment, *Refusal) {
+	if !wire.ValidHash(id) {
+		return nil, refuse(checkArg("transactionId"), wire.CodeInvalid, fmt.Sprintf("transactionId must be %d letters or digits", wire.HashLen))
+	}
+	if refusal := u.refuseArchived(); refusal != nil {
+		return nil, refusal
+	}
+	pay := p.payments.get(id)
+	if pay == nil || pay.user != u || pay.kind != TopUp {
+		return nil, refuse(CheckPayment, wire.CodePaymentNotFound, fmt.Sprintf("user %s has no payment %s", u.hash, id))
+	}
+	return pay, nil
+}
+
+// settle makes a payment final. It wants the user's mu held.
+func (p *Platform) settle(pay *payment, state State) {
+	pay.state = state
+	pay.settled = p.cfg.Clock.Now()
+	pay.nextTry = time.Time{}
+	if pay.expiry != nil {
+		pay.expiry.Stop()
+		pay.expiry = nil
+	}
+	if pay.retry != nil {
+		pay.retry.Stop()
+		pay.retry = nil
+	}
+	pay.user.changed()
+	p.retiring.Lock()
+	p.retired = append(p.retired, pay)
+	p.retiring.Unlock()
+}
+
+// direct is doPayment: it creates a payment that is credited, or for a negative sum taken
+// back, at once, and returns its number.
+func (p *Platform) direct(u *user, args wire.DoPaymentArgs) (number string, _ *Refusal) {
+	bad := func(name, why string) (string, *Refusal) {
+		return "", refuse(checkArg(name), wire.CodeInvalid, fmt.Sprintf("invalid arguments: %q %s", name, why))
+	}
+	sum, err := money.ParseSigned(string(args.PaymentSum), money.RUB)
+	if err != nil {
+		return bad("paymentSum", err.Error())
+	}
+	bonus := nothing
+	if args.PaymentSumBonus != "" {
+		if bonus, err = money.ParseBalance(string(args.PaymentSumBonus), money.RUB); err != nil {
+			return bad("paymentSumBonus", err.Error())
+		}
+	}
+	switch {
+	case sum.Cmp(MaxSum) > 0, sum.Cmp(MaxSum.Neg()) < 0:
+		return bad("paymentSum", fmt.Sprintf("of %s is over %s", sum, MaxSum))
+	case bonus.Sign() < 0, bonus.Cmp(MaxSum) > 0:
+		return bad("paymentSumBonus", fmt.Sprintf("of %s is not between 0 and %s", bonus, MaxSum))
+	case !isMD5(args.PaymentHash):
+		return bad("paymentHash", "must have the form of an md5: 32 hex digits")
+	case args.UserLogin != u.login:
+		return bad("userLogin", fmt.Sprintf("is %q, the user's is %q", args.UserLogin, u.login))
+	}
+
+	settings := p.settings.Load()
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if refusal := u.refuseArchived(); refusal != nil {
+		return "", refusal
+	}
+	pay := &payment{
+		id: args.PaymentHash, kind: Direct, user: u, state: Unconfirmed, created: p.cfg.Clock.Now(),
+		amount: sum, bonus: bonus, credited: nothing,
+	}
+	if sum.Sign() < 0 {
+		pay.kind = Refund
+	}
+	// The hash is claimed before money moves: of two requests at once, one finds it taken.
+	if !p.payments.add(pay.id, pay) {
+		old := p.payments.get(pay.id)
+		if old != nil && old.user == u && old.kind == pay.kind && old.amount == sum && settings.HashReused == RepeatSucceeds {
+			return old.number, nil
+		}
+		return "", refuse(CheckHash, wire.CodePaymentHashUsed, fmt.Sprintf("paymentHash %s is used already", pay.id))
+	}
+	if left, err := u.balance.Add(sum); err == nil && sum.Sign() < 0 && left.Sign() < 0 && settings.Overdraft == OverdraftRefused {
+		p.payments.remove(pay.id)
+		return "", refuse(CheckBalance, wire.CodeBalance, fmt.Sprintf("balance %s does not cover %s", u.balance, sum.Neg()))
+	}
+	if refusal := u.move(sum, pay.created); refusal != nil {
+		p.payments.remove(pay.id)
+		return "", refusal
+	}
+	pay.number = p.nextNumber()
+	p.payments.add(pay.number, pay)
+	pay.credited = sum
+	u.payments = append(u.payments, pay)
+	p.settle(pay, Confirmed)
+	return pay.number, nil
+}
+
+func (p *Platform) nextNumber() string {
+	p.register.Lock()
+	defer p.register.Unlock()
+	p.number += 1 + p.cfg.Dice.N(9) // other partners pay too
+	return strconv.Itoa(p.number)
+}
+
+func isMD5(s string) bool {
+	if len(s) != wire.HashLen {
+		return false
+	}
+	for _, c := range s {
+		if (c < '0' || c > '9') && (c < 'a' || c > 'f') && (c < 'A' || c > 'F') {
+			return false
+		}
+	}
+	return true
+}
+
+// retire forgets the oldest final payments once there are too many. It wants no lock held.
+func (p *Platform) retire() {
+	for {
+		p.retiring.Lock()
+		if len(p.retired) <= p.cfg.KeepPayments {
+			p.retiring.Unlock()
+			return
+		}
+		pay := p.retired[0]
+		p.retired[0] = nil
+		p.retired = p.retired[1:]
+		p.retiring.Unlock()
+
+		p.payments.remove(pay.id)
+		if pay.number != "" {
+			p.payments.remove(pay.number)
+		}
+		u := pay.user
+		u.mu.Lock()
+		switch i := slices.Index(u.payments, pay); i {
+		case -1:
+		case 0: // as good as always; needs no shifting
+			u.payments[0] = nil
+			u.payments = u.payments[1:]
+		default:
+			u.payments = slices.Delete(u.payments, i, i+1)
+		}
+		u.mu.Unlock()
+	}
+}
+
+func noUser(hash string) *Refusal {
+	return refuse(CheckUser, wire.CodeUserNotFound, fmt.Sprintf("user %s is unknown", hash))
+}
+
+func archivedUser(u *user) *Refusal {
+	return refuse(CheckArchive, wire.CodeUserArchived, fmt.Sprintf("user %s is archived", u.hash))
+}

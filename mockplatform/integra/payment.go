@@ -1,0 +1,104 @@
+package integra
+
+import (
+	"time"
+
+	"github.com/partnerkit/partnerkit/contract/money"
+	"github.com/partnerkit/partnerkit/mockplatform/clock"
+)
+
+// MaxSum bounds every payment: 10^12 roubles.
+var MaxSum = money.New(1_000_000_000_000*money.RUB.Unit(), money.RUB)
+
+// Kind is how a payment came about.
+type Kind string
+
+// The kinds of payments.
+const (
+	TopUp  Kind = "topup"  // the user pressed the button; the partner is asked (flow 2)
+	Direct Kind = "direct" // the partner's doPayment (flow 1)
+	Refund Kind = "refund" // the partner's doPayment with a negative sum (flow 4)
+)
+
+// State is where a payment stands.
+type State string
+
+// The states of a payment. The last two are final.
+const (
+	Unconfirmed State = "unconfirmed" // the partner has been or will be notified
+	Confirmed   State = "confirmed"   // credited
+	Declined    State = "declined"    // by the partner, or because it expired
+)
+
+// Final reports whether nothing will change the payment any more.
+func (s State) Final() bool { return s != Unconfirmed }
+
+// A Payment shows one movement of a user's balance as it is at the moment.
+type Payment struct {
+	ID        string // 32 characters: {id} of a top-up, otherwise the partner's paymentHash
+	Number    string // paymentId of doPayment, digits; "" for a top-up
+	Kind      Kind
+	User      string       // hash
+	Amount    money.Amount // negative for a refund
+	Bonus     money.Amount // paymentSumBonus; no part of the balance
+	Credited  money.Amount // what the balance changed by; nothing until confirmed
+	State     State
+	Reason    string // of a decline, for people; "" if the partner gave none
+	ErrorCode int    // of a decline, as the partner gave it
+	ErrorLink string // of a decline, as the partner gave it
+	CreatedAt time.Time
+	SettledAt time.Time // zero until final
+	Attempts  []Attempt // notifications of a top-up, in the order of their answers
+	NextTry   time.Time // when the next notification is due; zero if none is
+}
+
+// An Attempt is one notification that was sent.
+type Attempt struct {
+	Number int // 1 for the first
+	Copy   bool
+	At     time.Time     // virtual
+	Took   time.Duration // real
+	Status int           // HTTP status; 0 without an answer
+	Error  string        // why there was no answer, or that it was not 200; "" when acknowledged
+}
+
+// Acknowledged reports whether the partner answered 200 to a notification.
+func (p Payment) Acknowledged() bool {
+	for _, a := range p.Attempts {
+		if a.Error == "" {
+			return true
+		}
+	}
+	return false
+}
+
+// payment is a Payment that lives; all that changes is guarded by user.mu.
+type payment struct {
+	id, number string
+	kind       Kind
+	user       *user
+	amount     money.Amount
+	bonus      money.Amount
+	credited   money.Amount
+	state      State
+	reason     string
+	errorCode  int
+	errorLink  string
+	created    time.Time
+	settled    time.Time
+	attempts   []Attempt
+	nextTry    time.Time
+	expiry     *clock.Timer // nil when the payment cannot expire
+	retry      *clock.Timer // nil when no notification waits for its time
+}
+
+// view wants user.mu held.
+func (p *payment) view() Payment {
+	return Payment{
+		ID: p.id, Number: p.number, Kind: p.kind, User: p.user.hash,
+		Amount: p.amount, Bonus: p.bonus, Credited: p.credited,
+		State: p.state, Reason: p.reason, ErrorCode: p.errorCode, ErrorLink: p.errorLink,
+		CreatedAt: p.created, SettledAt: p.settled,
+		Attempts: append([]Attempt(nil), p.attempts...), NextTry: p.nextTry,
+	}
+}

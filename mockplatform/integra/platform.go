@@ -1,0 +1,325 @@
+package integra
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	wire "github.com/partnerkit/partnerkit/contract/integra"
+	"github.com/partnerkit/partnerkit/mockplatform/clock"
+	"github.com/partnerkit/partnerkit/mockplatform/dice"
+	"github.com/partnerkit/partnerkit/mockplatform/journal"
+)
+
+// Protocol is the name of this protocol in the journal.
+const Protocol = "integra"
+
+// CommonPath is the path under which every partner answers, besides its own.
+const CommonPath = "iframe"
+
+// ErrInvalid is an unacceptable partner; the text names the field.
+var ErrInvalid = errors.New("invalid partner")
+
+// Partner is a partner's access to the API.
+type Partner struct {
+	Hash   string // 32 letters or digits
+	Key    string // crypt key, not empty
+	Path   string // one or more segments, such as "partners/acme"
+	Cipher string // "simple" or "base64"; "" for "simple"
+}
+
+// Config is what a Platform is made of.
+type Config struct {
+	Clock    *clock.Clock
+	Dice     *dice.Dice
+	Journal  *journal.Journal
+	Log      *slog.Logger
+	Partners []Partner // that exist from the start
+	Settings Settings  // at the start; see DefaultSettings
+	// Workers bounds how many notifications are on their way at once; 64 if 0.
+	Workers int
+	// KeepPayments bounds how many final payments are remembered; 50,000 if 0. Older ones
+	// are forgotten with their ids and hashes; balances stay as they are.
+	KeepPayments int
+}
+
+// Platform is Integra: its state and what can be done to it. It is safe for concurrent use;
+// requests for different users do not wait for each other.
+type Platform struct {
+	cfg      Config
+	settings atomic.Pointer[Settings]
+	notifier *notifier
+
+	// world is held for reading by whatever changes or reads the state on somebody's
+	// behalf, and for writing by Reset.
+	world    sync.RWMutex
+	users    *index[*user]
+	payments *index[*payment] // by id, and direct ones by number as well
+
+	register sync.Mutex // guards what follows
+	partners map[string]*partner
+	logins   map[string]*user
+	number   int // of the latest direct payment
+
+	messages atomic.Int64 // id of the latest message
+	counters atomic.Int64 // id of the latest counter
+
+	retiring sync.Mutex // guards retired
+	retired  []*payment // final payments, the oldest first
+}
+
+// partner is immutable; a changed partner is another one under the same hash.
+type partner struct {
+	Partner
+	cipher wire.Cipher
+}
+
+func (p *partner) answersUnder(path string) bool { return path == p.Path || path == CommonPath }
+
+// New returns a platform with the given partners and nothing else. It starts nothing.
+func New(cfg Config) (*Platform, error) {
+	if cfg.Workers <= 0 {
+		cfg.Workers = 64
+	}
+	if cfg.KeepPayments <= 0 {
+		cfg.KeepPayments = 50_000
+	}
+	if err := cfg.Settings.Validate(); err != nil {
+		return nil, err
+	}
+	p := &Platform{cfg: cfg}
+	p.notifier = newNotifier(p)
+	if err := p.clear(); err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+// Close stops the notifications and waits for those on their way.
+func (p *Platform) Close() { p.notifier.stop() }
+
+// Reset goes back to the state that New gave. Meanwhile, when nothing is on its way and
+// nobody looks, it calls also, to reset what the platform shares with others.
+func (p *Platform) Reset(also func()) {
+	p.notifier.stop()
+	p.world.Lock()
+	defer p.world.Unlock()
+	for _, u := range p.users.all() {
+		u.mu.Lock()
+		u.changed() // whoever watches finds the user gone
+		u.mu.Unlock()
+	}
+	also()
+	_ = p.clear() // what New accepted is accepted again
+	p.notifier.start()
+}
+
+func (p *Platform) clear() error {
+	settings := p.cfg.Settings
+	p.settings.Store(&settings)
+	p.users = newIndex[*user]()
+	p.payments = newIndex[*payment]()
+	p.partners = map[string]*partner{}
+	p.logins = map[string]*user{}
+	p.number = firstNumber
+	p.messages.Store(0)
+	p.counters.Store(0)
+	p.retired = nil
+	for _, partner := range p.cfg.Partners {
+		if err := p.PutPartner(partner); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Settings returns the switches as they are.
+func (p *Platform) Settings() Settings {
+	s := *p.settings.Load()
+	s.Notify.Schedule = slices.Clone(s.Notify.Schedule)
+	return s
+}
+
+// SetSettings changes the switches, for everything that happens from now on. Its error is a
+// *SettingError, when nothing was changed.
+func (p *Platform) SetSettings(s Settings) error {
+	if err := s.Validate(); err != nil {
+		return err
+	}
+	s.Notify.Schedule = slices.Clone(s.Notify.Schedule)
+	p.settings.Store(&s)
+	return nil
+}
+
+// PutPartner adds a partner, or changes the one with that hash. Its error wraps ErrInvalid.
+func (p *Platform) PutPartner(with Partner) error {
+	if with.Cipher == "" {
+		with.Cipher = wire.Simple.Name()
+	}
+	cipher, err := wire.CipherByName(with.Cipher)
+	switch {
+	case err != nil:
+		return fmt.Errorf("%w: %w", ErrInvalid, err)
+	case !wire.ValidHash(with.Hash):
+		return fmt.Errorf("%w: hash %q is not %d letters or digits", ErrInvalid, with.Hash, wire.HashLen)
+	case with.Key == "":
+		return fmt.Errorf("%w: key is empty", ErrInvalid)
+	case !validPath(with.Path):
+		return fmt.Errorf("%w: path %q is not one or more segments of letters, digits, '.', '_' and '-'", ErrInvalid, with.Path)
+	}
+	p.register.Lock()
+	defer p.register.Unlock()
+	p.partners[with.Hash] = &partner{Partner: with, cipher: cipher}
+	return nil
+}
+
+func validPath(path string) bool {
+	for segment := range strings.SplitSeq(path, "/") {
+		if segment == "" || strings.Trim(segment, ".") == "" {
+			return false
+		}
+		for _, c := range segment {
+			if (c < '0' || c > '9') && (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && c != '.' && c != '_' && c != '-' {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// Partners returns every partner, keys included, in the order of their hashes.
+func (p *Platform) Partners() []Partner {
+	p.register.Lock()
+	defer p.register.Unlock()
+	all := make([]Partner, 0, len(p.partners))
+	for _, partner := range p.partners {
+		all = append(all, partner.Partner)
+	}
+	slices.SortFunc(all, func(a, b Partner) int { return cmp.Compare(a.Hash, b.Hash) })
+	return all
+}
+
+func (p *Platform) partner(hash string) *partner {
+	p.register.Lock()
+	defer p.register.Unlock()
+	return p.partners[hash]
+}
+
+// hasPath reports whether some partner answers under the path.
+func (p *Platform) hasPath(path string) bool {
+	p.register.Lock()
+	defer p.register.Unlock()
+	for _, partner := range p.partners {
+		if partner.answersUnder(path) {
+			return true
+		}
+	}
+	return false
+}
+
+// User returns a user with at most so many payments, and false if there is none.
+func (p *Platform) User(hash string, payments int) (User, bool) {
+	p.world.RLock()
+	defer p.world.RUnlock()
+	u := p.users.get(hash)
+	if u == nil {
+		return User{}, false
+	}
+	return u.view(payments), true
+}
+
+// Users returns every user, without payments, in the order of registration.
+func (p *Platform) Users() []User {
+	p.world.RLock()
+	defer p.world.RUnlock()
+	var views []User
+	for _, u := range p.inOrder("") {
+		views = append(views, u.view(0))
+	}
+	return views
+}
+
+// inOrder returns the users of a partner, or all users for "", in the order of registration.
+func (p *Platform) inOrder(partner string) []*user {
+	all := slices.DeleteFunc(p.users.all(), func(u *user) bool { return partner != "" && u.partner != partner })
+	slices.SortFunc(all, func(a, b *user) int { return cmp.Compare(a.order, b.order) })
+	return all
+}
+
+// Payment returns the payment with that id, or with that number if it is a direct one, and
+// false if there is none.
+func (p *Platform) Payment(id string) (Payment, bool) {
+	p.world.RLock()
+	defer p.world.RUnlock()
+	pay := p.payments.get(id)
+	if pay == nil {
+		return Payment{}, false
+	}
+	pay.user.mu.Lock()
+	defer pay.user.mu.Unlock()
+	return pay.view(), true
+}
+
+// Watch returns a channel on which there is something to receive whenever the user or one
+// of his payments has changed since the last receipt; the reader then calls User again. It
+// tells of any number of changes at once, so a slow reader holds up nobody. stop ends it.
+func (p *Platform) Watch(hash string) (changed <-chan struct{}, stop func()) {
+	p.world.RLock()
+	defer p.world.RUnlock()
+	c := make(chan struct{}, 1)
+	u := p.users.get(hash)
+	if u == nil {
+		return c, func() {}
+	}
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.watchers == nil {
+		u.watchers = map[chan struct{}]struct{}{}
+	}
+	u.watchers[c] = struct{}{}
+	return c, func() {
+		u.mu.Lock()
+		defer u.mu.Unlock()
+		delete(u.watchers, c)
+	}
+}
+
+// Register adds a user of a partner and returns the crypt key. Its error is a *Refusal.
+func (p *Platform) Register(partner string, args wire.CreateUserArgs) (key string, err error) {
+	p.world.RLock()
+	defer p.world.RUnlock()
+	key, refusal := p.createUser(partner, args)
+	if refusal != nil {
+		return "", refusal
+	}
+	return key, nil
+}
+
+func (p *Platform) createUser(partner string, args wire.CreateUserArgs) (key string, _ *Refusal) {
+	if refusal := checkDetails(args); refusal != nil {
+		return "", refusal
+	}
+	p.register.Lock()
+	defer p.register.Unlock()
+	switch {
+	case p.partners[partner] == nil:
+		return "", refuse(CheckPartner, wire.CodePartnerKey, fmt.Sprintf("partner %s is unknown", partner))
+	case p.users.get(args.Hash) != nil:
+		return "", refuse(CheckLogin, wire.CodeHashTaken, fmt.Sprintf("hash %s is taken: generate a new one", args.Hash))
+	case p.logins[args.Username] != nil:
+		return "", refuse(CheckLogin, wire.CodeHashTaken, fmt.Sprintf("username %q is taken", args.Username))
+	}
+	u := &user{
+		hash: args.Hash, login: args.Username, key: p.cfg.Dice.Key(), partner: partner, details: args,
+		order: len(p.logins) + 1, created: p.cfg.Clock.Now(), balance: nothing, url: args.SuggestedDomain,
+	}
+	u.tell(p, welcome, "")
+	p.logins[u.login] = u
+	p.users.add(u.hash, u)
+	return u.key, nil
+}

@@ -1,0 +1,229 @@
+// Package journal is the stand-in's record of exchanges: every request with its reply, in
+// and out, as raw bytes and as they were understood.
+//
+// An exchange is recorded once, when it is complete, and before its reply leaves: whoever
+// has seen an answer finds it in the journal. It never changes afterwards. The journal is
+// bounded by number and by bytes; the oldest exchanges make room for new ones.
+//
+// Inside the process exchanges are complete, with secrets. Whatever leaves it (the control
+// API, pages, files) goes through Exchange.Redacted.
+package journal
+
+import (
+	"slices"
+	"sync"
+	"time"
+)
+
+// Direction tells who called.
+type Direction string
+
+// The directions, seen from the platform.
+const (
+	In  Direction = "in"  // a partner or a user's browser called the platform
+	Out Direction = "out" // the platform called a partner
+)
+
+// Verdict is what came of an exchange.
+type Verdict struct {
+	OK     bool
+	Check  string // the check that refused it, such as "k", "user", "args.amount"; "" when OK
+	Code   int    // the protocol's own status code
+	Detail string // why, for people
+}
+
+// Exchange is one request with its reply. It is not changed once it is recorded.
+type Exchange struct {
+	Seq       uint64 // order of completion, from 1; set by Record
+	Protocol  string // "integra"
+	Method    string // the protocol's own word: "confirmPayment", "notify"
+	Direction Direction
+	Partner   string // the partner's hash, if known
+	User      string // the user's hash, if one is meant
+	Payment   string // the payment's id, if one is meant
+	Attempt   int    // of a notification: 1 for the first
+	At        time.Time
+	Real      time.Time     // At is the start in virtual time, Real in real time; both UTC
+	Took      time.Duration // in real time
+	Status    int           // HTTP status; 0 when there was no reply
+	Request   []byte        // raw; header names in Go's spelling and order
+	Response  []byte        // raw; nil when there was no reply
+	Args      []byte        // the decrypted arguments, if they could be decrypted
+	Verdict   Verdict
+	Cut       bool     // Request or Response was longer than MaxRaw and is cut off
+	Secrets   []string // what Redacted masks wherever it occurs
+}
+
+// MaxRaw bounds Request and Response of one exchange, in bytes; the rest is cut off.
+const MaxRaw = 64 << 10
+
+// overhead is what an exchange occupies besides its bytes, roughly.
+const overhead = 512
+
+func (e *Exchange) size() int {
+	return overhead + len(e.Request) + len(e.Response) + len(e.Args)
+}
+
+// Config bounds a journal.
+type Config struct {
+	MaxExchanges int // 10,000 if 0
+	MaxBytes     int // 16 MiB if 0
+}
+
+// Journal is safe for concurrent use.
+type Journal struct {
+	cfg Config
+
+	mu       sync.Mutex // held for moments only: the hot path goes through here
+	ring     []*Exchange
+	head     int // place of the oldest in ring
+	count    int
+	bytes    int
+	seq      uint64
+	watchers map[chan struct{}]struct{}
+}
+
+// New returns an empty journal.
+func New(cfg Config) *Journal {
+	if cfg.MaxExchanges <= 0 {
+		cfg.MaxExchanges = 10_000
+	}
+	if cfg.MaxBytes <= 0 {
+		cfg.MaxBytes = 16 << 20
+	}
+	return &Journal{cfg: cfg, watchers: map[chan struct{}]struct{}{}}
+}
+
+// Record takes over e, which the caller must not change any more, and numbers it.
+func (j *Journal) Record(e *Exchange) {
+	e.Request, e.Cut = cut(e.Request, e.Cut)
+	e.Response, e.Cut = cut(e.Response, e.Cut)
+	size := e.size()
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.seq++
+	e.Seq = j.seq
+	for j.count > 0 && (j.count >= j.cfg.MaxExchanges || j.bytes+size > j.cfg.MaxBytes) {
+		j.dropOldest()
+	}
+	if j.count == len(j.ring) {
+		j.grow()
+	}
+	j.ring[(j.head+j.count)%len(j.ring)] = e
+	j.count++
+	j.bytes += size
+	j.wake()
+}
+
+func cut(raw []byte, already bool) ([]byte, bool) {
+	if len(raw) <= MaxRaw {
+		return raw, already
+	}
+	return slices.Clone(raw[:MaxRaw]), true // a clone lets go of the rest
+}
+
+func (j *Journal) dropOldest() {
+	j.bytes -= j.ring[j.head].size()
+	j.ring[j.head] = nil
+	j.head = (j.head + 1) % len(j.ring)
+	j.count--
+}
+
+// grow doubles the full ring.
+func (j *Journal) grow() {
+	ring := make([]*Exchange, min(max(2*len(j.ring), 64), j.cfg.MaxExchanges))
+	j.copyTo(ring)
+	j.ring, j.head = ring, 0
+}
+
+func (j *Journal) copyTo(dst []*Exchange) {
+	n := copy(dst, j.ring[j.head:min(j.head+j.count, len(j.ring))])
+	copy(dst[n:], j.ring[:j.count-n])
+}
+
+func (j *Journal) wake() {
+	for c := range j.watchers {
+		select {
+		case c <- struct{}{}:
+		default: // it has not yet looked at what it was told of before
+		}
+	}
+}
+
+// Filter chooses exchanges. Empty fields match everything.
+type Filter struct {
+	Protocol  string
+	Method    string
+	Direction Direction
+	User      string
+	Payment   string
+	Since     uint64 // only exchanges recorded after the one with this Seq
+	Limit     int    // at most so many, the newest ones; 0 for all
+}
+
+func (f Filter) matches(e *Exchange) bool {
+	return (f.Protocol == "" || f.Protocol == e.Protocol) &&
+		(f.Method == "" || f.Method == e.Method) &&
+		(f.Direction == "" || f.Direction == e.Direction) &&
+		(f.User == "" || f.User == e.User) &&
+		(f.Payment == "" || f.Payment == e.Payment)
+}
+
+// List returns the exchanges that match, in order of Seq. They are complete and shared:
+// see Exchange.Redacted before showing them to anybody.
+func (j *Journal) List(f Filter) []*Exchange {
+	j.mu.Lock()
+	all := make([]*Exchange, j.count)
+	j.copyTo(all)
+	j.mu.Unlock()
+	since, _ := slices.BinarySearchFunc(all, f.Since, func(e *Exchange, seq uint64) int {
+		if e.Seq <= seq {
+			return -1
+		}
+		return 1
+	})
+	found := slices.DeleteFunc(all[since:], func(e *Exchange) bool { return !f.matches(e) })
+	if f.Limit > 0 && len(found) > f.Limit {
+		found = found[len(found)-f.Limit:]
+	}
+	return found
+}
+
+// Len is the number of exchanges kept.
+func (j *Journal) Len() int {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.count
+}
+
+// Clear forgets every exchange; the numbers go on.
+func (j *Journal) Clear() {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.ring, j.head, j.count, j.bytes = nil, 0, 0, 0
+	j.wake()
+}
+
+// Reset forgets every exchange and numbers from 1 again.
+func (j *Journal) Reset() {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.ring, j.head, j.count, j.bytes, j.seq = nil, 0, 0, 0, 0
+	j.wake()
+}
+
+// Watch returns a channel on which there is something to receive whenever the journal has
+// changed since the last receipt. It tells of any number of changes at once, so a slow
+// reader holds up nobody and misses nothing: it then lists what came since its last Seq.
+// stop ends it.
+func (j *Journal) Watch() (changed <-chan struct{}, stop func()) {
+	c := make(chan struct{}, 1)
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.watchers[c] = struct{}{}
+	return c, func() {
+		j.mu.Lock()
+		defer j.mu.Unlock()
+		delete(j.watchers, c)
+	}
+}
