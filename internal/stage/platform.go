@@ -1,0 +1,115 @@
+package stage
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"time"
+
+	"github.com/go-resty/resty/v2"
+)
+
+// The stand-in's demo partner (mockplatform: DemoPartner…), as its log line "ready" tells it.
+
+// Platform is a running stand-in and its controls.
+type Platform struct {
+	*Process
+	URL         string // platform traffic
+	Control     string // control API and pages
+	PartnerPath string
+	PartnerHash string
+	PartnerKey  string
+	http        *resty.Client
+}
+
+// StartPlatform starts the stand-in. args are added to its flags; without addresses among
+// them it takes free ports of the loopback interface. tee, if any, gets a copy of its log.
+func StartPlatform(ctx context.Context, bin Binaries, tee io.Writer, args ...string) (*Platform, error) {
+	args = append([]string{"--log-format", "json", "--listen", "127.0.0.1:0", "--control-listen", "127.0.0.1:0"}, args...)
+	p, err := start(ctx, "stand-in", bin.Mockplatform, args, nil, tee)
+	if err != nil {
+		return nil, err
+	}
+	control := p.attr("control_url")
+	return &Platform{
+		Process: p, URL: p.attr("platform_url"), Control: control,
+		PartnerPath: p.attr("partner_path"), PartnerHash: p.attr("partner_hash"), PartnerKey: p.attr("partner_key"),
+		http: resty.New().SetBaseURL(control).SetTimeout(30 * time.Second),
+	}, nil
+}
+
+// Do makes one call of the control API; body and into may be nil. An answer other than 2xx
+// is an error with its text.
+func (p *Platform) Do(ctx context.Context, method, path string, body, into any) error {
+	r := p.http.R().SetContext(ctx)
+	if body != nil {
+		r.SetBody(body)
+	}
+	if into != nil {
+		r.SetResult(into)
+	}
+	res, err := r.Execute(method, path)
+	switch {
+	case err != nil:
+		return fmt.Errorf("control API: %w", err)
+	case res.IsError():
+		return fmt.Errorf("control API: %s %s: %s: %s", method, path, res.Status(), res.Body())
+	}
+	return nil
+}
+
+// User is what the stand-in knows of a user.
+type User struct {
+	Hash     string    `json:"hash"`
+	Login    string    `json:"login"`
+	Balance  string    `json:"balance"`
+	Payments []Payment `json:"payments"`
+}
+
+// Payment is a payment as the stand-in sees it.
+type Payment struct {
+	ID       string `json:"id"`
+	State    string `json:"state"`
+	Attempts int    `json:"attempts"`
+}
+
+// User asks for a user.
+func (p *Platform) User(ctx context.Context, hash string) (u User, err error) {
+	return u, p.Do(ctx, http.MethodGet, "/integra/users/"+hash, nil, &u)
+}
+
+// TopUp presses "top up" on the user's page: the amount, from the partner's account.
+func (p *Platform) TopUp(ctx context.Context, hash, amount string) (pay Payment, err error) {
+	return pay, p.Do(ctx, http.MethodPost, "/integra/users/"+hash+"/topups", map[string]string{"amount": amount, "via": "partner"}, &pay)
+}
+
+// Payment asks for a payment.
+func (p *Platform) Payment(ctx context.Context, id string) (pay Payment, err error) {
+	return pay, p.Do(ctx, http.MethodGet, "/integra/payments/"+id, nil, &pay)
+}
+
+// Settled waits until a payment is confirmed or declined.
+func (p *Platform) Settled(ctx context.Context, id string) (Payment, error) {
+	return Until(ctx, func() (Payment, bool, error) {
+		pay, err := p.Payment(ctx, id)
+		return pay, pay.State == "confirmed" || pay.State == "declined", err
+	})
+}
+
+// Until asks again and again, gently, until the answer is the one waited for or ctx is done.
+func Until[T any](ctx context.Context, ask func() (T, bool, error)) (T, error) {
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		v, ok, err := ask()
+		if err != nil || ok {
+			return v, err
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return v, fmt.Errorf("waited in vain: %w; last answer %+v", ctx.Err(), v)
+		}
+	}
+}

@@ -1,0 +1,177 @@
+// Package stage puts the real binaries on a stage: it starts the stand-in and the adapter as
+// processes with free ports and files of their own, says when they are ready, reads what they
+// log, and stops, freezes or kills them. The demo, the benchmarks and the end-to-end tests
+// play on it; no process is simulated.
+package stage
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// readyTimeout bounds a start; both binaries need milliseconds, a loaded machine seconds.
+const readyTimeout = 30 * time.Second
+
+// Process is a started binary.
+type Process struct {
+	name  string
+	cmd   *exec.Cmd
+	ready map[string]any // attributes of the log line "ready"
+
+	done chan struct{} // closed when the process has ended
+	err  error         // valid once done is closed
+
+	mu  sync.Mutex
+	log strings.Builder
+}
+
+// start runs a binary and waits for its log line "ready". The line and all others are JSON on
+// the standard error, which is kept and copied to tee.
+func start(ctx context.Context, name, binary string, args, env []string, tee io.Writer) (*Process, error) {
+	cmd := exec.Command(binary, args...) //nolint:gosec,noctx // our own binaries; they are stopped by signal, not by context
+	cmd.Env = append(os.Environ(), env...)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // Ctrl-C reaches us, and we stop them in order
+	stderr, err := cmd.StderrPipe()
+	if err != nil {
+		return nil, fmt.Errorf("start %s: %w", name, err)
+	}
+	if err := cmd.Start(); err != nil {
+		return nil, fmt.Errorf("start %s: %w", name, err)
+	}
+	p := &Process{name: name, cmd: cmd, done: make(chan struct{})}
+	ready := make(chan map[string]any, 1)
+	go func() {
+		defer close(p.done)
+		p.read(stderr, tee, ready)
+		p.err = cmd.Wait()
+	}()
+
+	ctx, cancel := context.WithTimeout(ctx, readyTimeout)
+	defer cancel()
+	select {
+	case p.ready = <-ready:
+		return p, nil
+	case <-p.done:
+		return nil, fmt.Errorf("%s ended before it was ready: %w\n%s", name, p.err, p.Log())
+	case <-ctx.Done():
+		return nil, errors.Join(fmt.Errorf("%s is not ready: %w\n%s", name, ctx.Err(), p.Log()), p.Kill())
+	}
+}
+
+// read keeps what the process logs and finds the line "ready".
+func (p *Process) read(stderr io.Reader, tee io.Writer, ready chan<- map[string]any) {
+	lines := bufio.NewReader(stderr)
+	for {
+		line, err := lines.ReadString('\n')
+		p.mu.Lock()
+		p.log.WriteString(line)
+		p.mu.Unlock()
+		if tee != nil {
+			_, _ = io.WriteString(tee, line)
+		}
+		if strings.Contains(line, `"msg":"ready"`) {
+			var attrs map[string]any
+			if json.Unmarshal([]byte(line), &attrs) == nil {
+				select {
+				case ready <- attrs:
+				default:
+				}
+			}
+		}
+		if err != nil {
+			return
+		}
+	}
+}
+
+// attr is an attribute of the line "ready".
+func (p *Process) attr(name string) string {
+	text, _ := p.ready[name].(string)
+	return text
+}
+
+// Log is what the process has logged so far.
+func (p *Process) Log() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.log.String()
+}
+
+// PID is the process's number.
+func (p *Process) PID() int { return p.cmd.Process.Pid }
+
+// Done is closed when the process has ended.
+func (p *Process) Done() <-chan struct{} { return p.done }
+
+// Stop asks the process to end (SIGTERM) and waits until it has. A process that does not end
+// by itself within the time is killed, which is an error.
+func (p *Process) Stop(within time.Duration) error {
+	if err := p.signal(syscall.SIGTERM); err != nil {
+		return err
+	}
+	select {
+	case <-p.done:
+		if p.err != nil {
+			return fmt.Errorf("%s ended badly: %w", p.name, p.err)
+		}
+		return nil
+	case <-time.After(within):
+		return errors.Join(fmt.Errorf("%s did not stop within %s", p.name, within), p.Kill())
+	}
+}
+
+// Kill ends the process at once (SIGKILL), as a power cut does, and waits until it is gone.
+func (p *Process) Kill() error {
+	if err := p.signal(syscall.SIGKILL); err != nil {
+		return err
+	}
+	<-p.done
+	return nil
+}
+
+// Freeze stops the process in its tracks (SIGSTOP); what is sent to it waits in the kernel.
+// A frozen process can be thawed or killed.
+func (p *Process) Freeze() error { return p.signal(syscall.SIGSTOP) }
+
+// Thaw lets a frozen process go on (SIGCONT).
+func (p *Process) Thaw() error { return p.signal(syscall.SIGCONT) }
+
+func (p *Process) signal(s syscall.Signal) error {
+	err := p.cmd.Process.Signal(s)
+	if err != nil && !errors.Is(err, os.ErrProcessDone) {
+		return fmt.Errorf("signal %s to %s: %w", s, p.name, err)
+	}
+	return nil
+}
+
+// Binaries are the paths of the built commands.
+type Binaries struct {
+	Adapter      string
+	Mockplatform string
+}
+
+// In returns the binaries of a folder, as `make build` fills it.
+func In(folder string) Binaries {
+	return Binaries{Adapter: folder + "/adapter", Mockplatform: folder + "/mockplatform"}
+}
+
+// Build compiles the commands of this module into folder.
+func Build(ctx context.Context, folder string) (Binaries, error) {
+	cmd := exec.CommandContext(ctx, "go", "build", "-o", folder+"/",
+		"github.com/partnerkit/partnerkit/cmd/adapter", "github.com/partnerkit/partnerkit/cmd/mockplatform")
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return Binaries{}, fmt.Errorf("build the commands: %w\n%s", err, out)
+	}
+	return In(folder), nil
+}
