@@ -31,7 +31,7 @@ var (
 	ErrK = errors.New("malformed k")
 	// ErrPlain is decrypted text that is not the JSON object it has to be, most likely
 	// because of a wrong key; the *ObjectError beside it names the fault.
-	ErrPlain = errors.New("arguments are not one JSON object")
+	ErrPlain = errors.New("decrypted arguments are not one JSON object")
 )
 
 // A Part is a part of k.
@@ -201,7 +201,11 @@ func (e Envelope) Open(c Cipher, key string) (plain []byte, err error) {
 	}
 	var members [12]member
 	if _, err := scanObject(plain, members[:0]); err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrPlain, err)
+		var hint string
+		if e, ok := errors.AsType[*ObjectError](err); ok && (e.Fault == FaultSyntax || e.Fault == FaultUTF8) {
+			hint = " (wrong key?)"
+		}
+		return nil, fmt.Errorf("%w%s: %w", ErrPlain, hint, err)
 	}
 	return plain, nil
 }

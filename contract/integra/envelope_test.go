@@ -81,8 +81,8 @@ func TestOpen(t *testing.T) {
 	if got, err := open(`{"a":1,"a":2}`); !errors.Is(err, integra.ErrPlain) || !strings.Contains(err.Error(), `"a" twice`) {
 		t.Errorf("Open = %s, %v; want ErrPlain that names the key", got, err)
 	}
-	if got, err := open(`hello`); !errors.Is(err, integra.ErrPlain) {
-		t.Errorf("Open = %s, %v; want ErrPlain", got, err)
+	if got, err := open(`hello`); !errors.Is(err, integra.ErrPlain) || !strings.Contains(err.Error(), "wrong key?") {
+		t.Errorf("Open = %s, %v; want ErrPlain that suspects the key", got, err)
 	}
 
 	e := integra.Envelope{Hash: user.Hash}

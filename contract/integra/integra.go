@@ -7,8 +7,8 @@
 // # What is promised
 //
 // Text stays text. Amounts, ids and dates are handed on as they were received (Text,
-// json.Number); what they mean is decided by the caller, with contract/money. What these
-// parsers accept they also write back byte for byte.
+// json.Number); what they mean is decided by the caller, with contract/money. An envelope
+// or a template that is accepted is written back byte for byte.
 //
 // Requests are read strictly, since a request moves money: the arguments are exactly one
 // JSON object in valid UTF-8, no name appears twice, names are case-sensitive, and a value

@@ -39,8 +39,7 @@ func ParseNotifyTemplate(s string) (NotifyTemplate, error) {
 	}
 	u, err := url.Parse(s)
 	if err != nil {
-		var e *url.Error
-		if errors.As(err, &e) {
+		if e, ok := errors.AsType[*url.Error](err); ok {
 			err = e.Err // without the URL, which can hold a secret
 		}
 		return fail(err.Error())
@@ -71,8 +70,33 @@ func (t NotifyTemplate) String() string { return t.path + t.query }
 // Expand returns the address to call. The values are url-encoded for where they are put;
 // nothing else is touched.
 func (t NotifyTemplate) Expand(id, amount, hash string) string {
-	fill := func(s string, escape func(string) string) string {
-		return strings.NewReplacer("{id}", escape(id), "{amount}", escape(amount), "{hash}", escape(hash)).Replace(s)
+	values := []replacement{{"{id}", id}, {"{amount}", amount}, {"{hash}", hash}}
+	b := make([]byte, 0, len(t.path)+len(t.query)+len(id)+len(amount)+len(hash))
+	b = appendFilled(b, t.path, values, url.PathEscape)
+	b = appendFilled(b, t.query, values, url.QueryEscape)
+	return string(b)
+}
+
+type replacement struct{ placeholder, value string }
+
+// appendFilled appends s with its placeholders replaced by their escaped values.
+func appendFilled(b []byte, s string, values []replacement, escape func(string) string) []byte {
+next:
+	for {
+		brace := strings.IndexByte(s, '{')
+		if brace < 0 {
+			return append(b, s...)
+		}
+		b = append(b, s[:brace]...)
+		s = s[brace:]
+		for _, v := range values {
+			if rest, ok := strings.CutPrefix(s, v.placeholder); ok {
+				b = append(b, escape(v.value)...)
+				s = rest
+				continue next
+			}
+		}
+		b = append(b, '{')
+		s = s[1:]
 	}
-	return fill(t.path, url.PathEscape) + fill(t.query, url.QueryEscape)
 }

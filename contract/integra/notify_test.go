@@ -157,18 +157,21 @@ func FuzzNotifyTemplate(f *testing.F) {
 		if after.Scheme != before.Scheme || after.Host != before.Host || after.User.String() != before.User.String() || after.Fragment != "" {
 			t.Fatalf("%q expands to %q, which goes elsewhere", s, expanded)
 		}
+		query, err := url.QueryUnescape(after.RawQuery)
+		if err != nil {
+			t.Fatalf("%q expands to %q: %v", s, expanded, err)
+		}
+		if strings.Contains(s, "%7") {
+			return // may hide braces, which stay, but look like placeholders after decoding
+		}
 		// The values arrive as they were given, wherever they were put.
 		fill := strings.NewReplacer("{id}", id, "{amount}", amount, "{hash}", hash)
-		if want := fill.Replace(before.Path); after.Path != want && !strings.Contains(strings.ToLower(before.EscapedPath()), "%7b") && !strings.Contains(strings.ToLower(s), "%7") {
+		if want := fill.Replace(before.Path); after.Path != want {
 			t.Fatalf("%q expands to the path %q; want %q", s, after.Path, want)
 		}
-		want, wantErr := url.QueryUnescape(before.RawQuery)
-		got, gotErr := url.QueryUnescape(after.RawQuery)
-		if wantErr != nil || gotErr != nil {
-			t.Fatalf("queries of %q and %q: %v, %v", s, expanded, wantErr, gotErr)
-		}
-		if want = fill.Replace(want); got != want && !strings.Contains(strings.ToLower(s), "%7") {
-			t.Fatalf("%q expands to the query %q; want %q", s, got, want)
+		want, err := url.QueryUnescape(before.RawQuery)
+		if err != nil || query != fill.Replace(want) {
+			t.Fatalf("%q expands to the query %q; want %q, %v", s, query, fill.Replace(want), err)
 		}
 	})
 }

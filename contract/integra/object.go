@@ -30,7 +30,7 @@ type ObjectError struct {
 
 func (e *ObjectError) Error() string {
 	if e.Fault == FaultDuplicate {
-		return fmt.Sprintf("text has the name %q twice, at byte %d", e.Name, e.Offset)
+		return fmt.Sprintf("text has the name %.40q twice, at byte %d", e.Name, e.Offset)
 	}
 	return fmt.Sprintf("text %s, at byte %d", e.Fault, e.Offset)
 }
@@ -112,11 +112,14 @@ func (s *scanner) space() {
 	}
 }
 
-// object steps over the object that begins here and appends its members to members.
+// object steps over the object that begins here and appends its members to members. (An
+// inner object is given those of the outer one too, for the room behind them alone: the
+// outer one appends over them, and a common message needs no memory.)
 func (s *scanner) object(depth int, members []member) ([]member, error) {
 	if depth > MaxDepth {
 		return nil, s.fault(FaultDepth)
 	}
+	first := len(members)
 	var names nameSet
 	s.pos++
 	s.space()
@@ -129,7 +132,7 @@ func (s *scanner) object(depth int, members []member) ([]member, error) {
 		if err != nil {
 			return nil, err
 		}
-		if !names.add(name, members) {
+		if !names.add(name, members[first:]) {
 			return nil, &ObjectError{Fault: FaultDuplicate, Name: string(name), Offset: at}
 		}
 		s.space()
@@ -138,7 +141,7 @@ func (s *scanner) object(depth int, members []member) ([]member, error) {
 		}
 		s.space()
 		from := s.pos
-		if err := s.value(depth); err != nil {
+		if err := s.value(depth, members); err != nil {
 			return nil, err
 		}
 		members = append(members, member{name: name, value: s.text[from:s.pos]})
@@ -193,18 +196,18 @@ func (s *scanner) name() ([]byte, error) {
 	return []byte(name), nil
 }
 
-// value steps over any value; depth is that of the object or array around it.
-func (s *scanner) value(depth int) error {
+// value steps over any value; depth is that of the object or array around it, and behind
+// members there may be room.
+func (s *scanner) value(depth int, members []member) error {
 	switch b := s.peek(); {
 	case b == '"':
 		_, err := s.str()
 		return err
 	case b == '{':
-		var buf [12]member
-		_, err := s.object(depth+1, buf[:0])
+		_, err := s.object(depth+1, members)
 		return err
 	case b == '[':
-		return s.array(depth + 1)
+		return s.array(depth+1, members)
 	case b == '-', b >= '0' && b <= '9':
 		return s.number()
 	case b == 't':
@@ -217,7 +220,7 @@ func (s *scanner) value(depth int) error {
 	return s.fault(FaultSyntax)
 }
 
-func (s *scanner) array(depth int) error {
+func (s *scanner) array(depth int, members []member) error {
 	if depth > MaxDepth {
 		return s.fault(FaultDepth)
 	}
@@ -227,7 +230,7 @@ func (s *scanner) array(depth int) error {
 		return nil
 	}
 	for {
-		if err := s.value(depth); err != nil {
+		if err := s.value(depth, members); err != nil {
 			return err
 		}
 		s.space()

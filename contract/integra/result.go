@@ -4,7 +4,8 @@ import "encoding/json"
 
 // The data of a successful answer, by method. hello answers with a string, cryptLogin and
 // iframe with a page instead of an envelope. Sums are json.Number: written as JSON numbers,
-// read exactly as they were written (money.ParseBalance reads them).
+// read exactly as they were written (money.ParseBalance makes amounts of them). A platform
+// fills every slice, at least with an empty one, since nil is written as null.
 type (
 	// CreateUserResult is the data of createUser.
 	CreateUserResult struct {
