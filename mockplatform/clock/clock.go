@@ -408,12 +408,14 @@ func (q queue) Swap(i, j int) {
 	q[i].place, q[j].place = i, j
 }
 
+// Push is for container/heap.
 func (q *queue) Push(x any) {
 	t := x.(*Timer)
 	t.place = len(*q)
 	*q = append(*q, t)
 }
 
+// Pop is for container/heap.
 func (q *queue) Pop() any {
 	old := *q
 	t := old[len(old)-1]

@@ -32,13 +32,13 @@ type handler struct {
 	pages *pages
 }
 
-// Handler returns the API and the page: /{partner path…}/{method}, by GET and POST alike.
-func (p *Platform) Handler() http.Handler {
+// Mount adds the API and the page to a router: /{partner path…}/{method}, by GET and POST
+// alike. What the router finds no other route for comes here too, to be journalled and
+// refused.
+func (p *Platform) Mount(r *mux.Router) {
 	h := &handler{p: p, pages: &pages{p}}
-	r := mux.NewRouter().SkipClean(true) // an odd path is journalled, not redirected
 	r.HandleFunc("/{path:.+}/{method}", h.serve)
 	r.NotFoundHandler = http.HandlerFunc(h.serve)
-	return r
 }
 
 // call is one request on its way through the handler.
@@ -372,6 +372,7 @@ type capture struct {
 	body   bytes.Buffer
 }
 
+// Header returns the headers to be sent.
 func (c *capture) Header() http.Header {
 	if c.header == nil {
 		c.header = http.Header{}
@@ -379,12 +380,14 @@ func (c *capture) Header() http.Header {
 	return c.header
 }
 
+// WriteHeader keeps the first status.
 func (c *capture) WriteHeader(status int) {
 	if c.status == 0 {
 		c.status = status
 	}
 }
 
+// Write appends to the page.
 func (c *capture) Write(b []byte) (int, error) {
 	c.WriteHeader(http.StatusOK)
 	return c.body.Write(b)

@@ -52,20 +52,13 @@ func newNotifier(p *Platform) *notifier {
 		DisableCompression:  true, // the journal shows what was sent
 	}
 	n := &notifier{p: p}
-	n.client = resty.New().SetTransport(transport).SetLogger(silent{}).
+	n.client = resty.New().SetTransport(transport).
 		SetRedirectPolicy(resty.RedirectPolicyFunc(func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse })).
 		SetDoNotParseResponse(true) // at most maxAnswer bytes of it are of interest
 	n.client.SetHeader("User-Agent", "Integra (partnerkit mockplatform)")
 	n.start()
 	return n
 }
-
-// silent takes resty's warnings; every outcome is in the journal.
-type silent struct{}
-
-func (silent) Errorf(string, ...any) {}
-func (silent) Warnf(string, ...any)  {}
-func (silent) Debugf(string, ...any) {}
 
 func (n *notifier) start() {
 	n.mu.Lock()

@@ -2,7 +2,6 @@ package integra
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -21,9 +20,6 @@ const Protocol = "integra"
 
 // CommonPath is the path under which every partner answers, besides its own.
 const CommonPath = "iframe"
-
-// ErrInvalid is an unacceptable partner; the text names the field.
-var ErrInvalid = errors.New("invalid partner")
 
 // Partner is a partner's access to the API.
 type Partner struct {
@@ -61,7 +57,7 @@ type Platform struct {
 	users    *index[*user]
 	payments *index[*payment] // by id, and direct ones by number as well
 
-	register sync.Mutex // guards what follows
+	register sync.Mutex // guards what follows, and changes of the settings
 	partners map[string]*partner
 	logins   map[string]*user
 	number   int // of the latest direct payment
@@ -145,9 +141,13 @@ func (p *Platform) Settings() Settings {
 	return s
 }
 
-// SetSettings changes the switches, for everything that happens from now on. Its error is a
-// *SettingError, when nothing was changed.
-func (p *Platform) SetSettings(s Settings) error {
+// ChangeSettings lets change edit the switches; they hold for everything that happens from
+// then on. Its error is a *FieldError, when nothing was changed.
+func (p *Platform) ChangeSettings(change func(*Settings)) error {
+	p.register.Lock()
+	defer p.register.Unlock()
+	s := p.Settings()
+	change(&s)
 	if err := s.Validate(); err != nil {
 		return err
 	}
@@ -156,7 +156,8 @@ func (p *Platform) SetSettings(s Settings) error {
 	return nil
 }
 
-// PutPartner adds a partner, or changes the one with that hash. Its error wraps ErrInvalid.
+// PutPartner adds a partner, or changes the one with that hash. Its error is a
+// *FieldError.
 func (p *Platform) PutPartner(with Partner) error {
 	if with.Cipher == "" {
 		with.Cipher = wire.Simple.Name()
@@ -164,13 +165,13 @@ func (p *Platform) PutPartner(with Partner) error {
 	cipher, err := wire.CipherByName(with.Cipher)
 	switch {
 	case err != nil:
-		return fmt.Errorf("%w: %w", ErrInvalid, err)
+		return &FieldError{"cipher", err.Error()}
 	case !wire.ValidHash(with.Hash):
-		return fmt.Errorf("%w: hash %q is not %d letters or digits", ErrInvalid, with.Hash, wire.HashLen)
+		return &FieldError{"hash", fmt.Sprintf("%q is not %d letters or digits", with.Hash, wire.HashLen)}
 	case with.Key == "":
-		return fmt.Errorf("%w: key is empty", ErrInvalid)
+		return &FieldError{"key", "is empty"}
 	case !validPath(with.Path):
-		return fmt.Errorf("%w: path %q is not one or more segments of letters, digits, '.', '_' and '-'", ErrInvalid, with.Path)
+		return &FieldError{"path", fmt.Sprintf("%q is not one or more segments of letters, digits, '.', '_' and '-'", with.Path)}
 	}
 	p.register.Lock()
 	defer p.register.Unlock()

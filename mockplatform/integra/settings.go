@@ -121,15 +121,15 @@ const (
 	MaxTimeout    = 10 * time.Minute     // of Notify.Timeout
 )
 
-// A SettingError says which setting is wrong. Field is its name in the control API.
-type SettingError struct {
+// A FieldError says what is wrong with settings or a partner. Field is the name in the control API.
+type FieldError struct {
 	Field string
 	Why   string
 }
 
-func (e *SettingError) Error() string { return "setting " + e.Field + ": " + e.Why }
+func (e *FieldError) Error() string { return e.Field + ": " + e.Why }
 
-// Validate returns nil or a *SettingError.
+// Validate returns nil or a *FieldError.
 func (s Settings) Validate() error {
 	for _, d := range []struct {
 		field    string
@@ -144,12 +144,12 @@ func (s Settings) Validate() error {
 		{"payment_expiry_ms", s.Expiry, 0, MaxPause},
 	} {
 		if d.value < d.min || d.value > d.max {
-			return &SettingError{d.field, fmt.Sprintf("%d ms is not between %d and %d", d.value.Milliseconds(), d.min.Milliseconds(), d.max.Milliseconds())}
+			return &FieldError{d.field, fmt.Sprintf("%d ms is not between %d and %d", d.value.Milliseconds(), d.min.Milliseconds(), d.max.Milliseconds())}
 		}
 	}
 	for i, pause := range s.Notify.Schedule {
 		if pause < 0 || pause > MaxPause {
-			return &SettingError{fmt.Sprintf("notify.schedule_ms[%d]", i), fmt.Sprintf("%d ms is not between 0 and %d", pause.Milliseconds(), MaxPause.Milliseconds())}
+			return &FieldError{fmt.Sprintf("notify.schedule_ms[%d]", i), fmt.Sprintf("%d ms is not between 0 and %d", pause.Milliseconds(), MaxPause.Milliseconds())}
 		}
 	}
 	for _, n := range []struct {
@@ -161,7 +161,7 @@ func (s Settings) Validate() error {
 		{"notify.duplicates", s.Notify.Duplicates, MaxDuplicates},
 	} {
 		if n.value < 0 || n.value > n.max {
-			return &SettingError{n.field, fmt.Sprintf("%d is not between 0 and %d", n.value, n.max)}
+			return &FieldError{n.field, fmt.Sprintf("%d is not between 0 and %d", n.value, n.max)}
 		}
 	}
 	switch {
@@ -184,7 +184,7 @@ func (s Settings) Validate() error {
 }
 
 func unknown[T ~string](field string, got T, possible ...T) error {
-	return &SettingError{field, fmt.Sprintf("%q is none of %q", string(got), possible)}
+	return &FieldError{field, fmt.Sprintf("%q is none of %q", string(got), possible)}
 }
 
 // pause is how long to wait after the n-th unacknowledged try (n ≥ 1) before the next one;

@@ -1,0 +1,111 @@
+// Command mockplatform runs the stand-in: a platform that behaves like the real one, for a
+// developer's machine and for tests. It keeps everything in memory.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+)
+
+// version is stamped by the build.
+var version = "dev"
+
+// Exit codes: what failed is told apart from what was asked for wrongly.
+const (
+	exitOK     = 0
+	exitFailed = 1
+	exitUsage  = 2
+)
+
+type cli struct {
+	Config    kong.ConfigFlag  `placeholder:"FILE" help:"YAML file with the same names as the flags."`
+	LogFormat string           `default:"json" enum:"json,text" help:"json or text. Default: ${default}."`
+	LogLevel  slog.Level       `default:"info" placeholder:"LEVEL" help:"debug, info, warn or error. Default: ${default}."`
+	Version   kong.VersionFlag `env:"-" help:"Print the version and exit."`
+
+	Serve serveCmd `cmd:"" default:"withargs" help:"Run the stand-in (the default)."`
+}
+
+const description = `A stand-in for Integra, with a virtual clock, a journal of every exchange and a control API.
+
+Every flag is also an environment variable (--control-listen is MOCKPLATFORM_CONTROL_LISTEN) and a key of the --config file.
+The partner c9cb3d6a7f7b802f170ca8a166c1375e exists from the start, under partners/acme and iframe.
+
+Examples:
+  mockplatform
+  mockplatform serve --listen 127.0.0.1:0 --control-listen 127.0.0.1:0 --seed 42
+  mockplatform --frozen --now 2026-01-31T23:59:00Z
+  curl -s http://127.0.0.1:8091/journal
+  curl -s -X PATCH http://127.0.0.1:8091/settings -d '{"integra":{"lost_answers":"drop"}}'`
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	code := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	stop()
+	os.Exit(code)
+}
+
+// run executes one command and returns the exit code.
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	var c cli
+	exit := -1 // set by --help and --version
+	parser, err := kong.New(
+		&c,
+		kong.Name("mockplatform"),
+		kong.Description(description),
+		kong.DefaultEnvars("MOCKPLATFORM"),
+		kong.Configuration(loadYAML),
+		kong.Writers(stdout, stderr),
+		kong.Exit(func(code int) { exit = code }),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}),
+		kong.Vars{"version": buildVersion()},
+	)
+	if err != nil { // a mistake in the tags
+		_, _ = fmt.Fprintln(stderr, "mockplatform:", err)
+		return exitFailed
+	}
+	command, err := parser.Parse(args)
+	if exit >= 0 {
+		return exit
+	}
+	if err != nil {
+		_, _ = fmt.Fprintf(stderr, "mockplatform: %v\nTry: mockplatform --help\n", err)
+		return exitUsage
+	}
+	command.BindTo(ctx, (*context.Context)(nil))
+	switch err := command.Run(c.logger(stderr)); {
+	case err == nil:
+		return exitOK
+	case errors.Is(err, errUsage):
+		_, _ = fmt.Fprintf(stderr, "mockplatform: %v\nTry: mockplatform --help\n", err)
+		return exitUsage
+	default:
+		_, _ = fmt.Fprintln(stderr, "mockplatform:", err)
+		return exitFailed
+	}
+}
+
+func (c *cli) logger(w io.Writer) *slog.Logger {
+	options := &slog.HandlerOptions{Level: c.LogLevel}
+	if c.LogFormat == "text" {
+		return slog.New(slog.NewTextHandler(w, options))
+	}
+	return slog.New(slog.NewJSONHandler(w, options))
+}
+
+// buildVersion is what the build stamped, or else what `go install` knows.
+func buildVersion() string {
+	if info, ok := debug.ReadBuildInfo(); ok && version == "dev" && info.Main.Version != "" {
+		return info.Main.Version
+	}
+	return version
+}

@@ -1,0 +1,261 @@
+// Package control is the stand-in's control API: JSON over HTTP on a port of its own, by
+// which tests and pages set the scene and see what happened. Its OpenAPI document, at
+// /openapi.json, is made from this code.
+//
+// Times are milliseconds since 1970: virtual, unless the name says "real". Sums are decimal
+// text in roubles. Errors are RFC 9457 problems whose errors name the field. Secrets are
+// masked in all that is given out.
+//
+// Nobody is asked who they are: the port belongs on the loopback interface.
+package control
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+	"unicode/utf8"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humamux"
+	"github.com/gorilla/mux"
+
+	"github.com/partnerkit/partnerkit/mockplatform/clock"
+	"github.com/partnerkit/partnerkit/mockplatform/integra"
+	"github.com/partnerkit/partnerkit/mockplatform/journal"
+)
+
+// Config is what the API controls.
+type Config struct {
+	Clock   *clock.Clock
+	Journal *journal.Journal
+	Integra *integra.Platform
+	Reset   func()       // everything, to the state after the start
+	Healthy func() error // nil when all listeners serve
+	Version string       // of the program, for the document
+}
+
+type api struct{ Config }
+
+// Mount adds the API to a router.
+func Mount(r *mux.Router, cfg Config) {
+	a := &api{cfg}
+	config := huma.DefaultConfig("mockplatform control API", cfg.Version)
+	config.Info.Description = "Sets the scene for the stand-in and shows what happened there."
+	config.CreateHooks = nil // no "$schema" in answers: their shapes are fixed
+	config.DocsPath = ""     // the reader that comes with it is loaded from elsewhere
+	config.SchemasPath = ""
+	config.RejectUnknownQueryParameters = true
+	r.Use(asJSON)
+	h := humamux.New(r, config)
+
+	add(h, http.MethodGet, "/healthz", "Whether all listeners serve", a.health)
+	add(h, http.MethodPost, "/reset", "Back to the state after the start: seed, clock, settings, nobody and nothing, empty journal", a.reset)
+	add(h, http.MethodGet, "/clock", "The virtual time", a.getClock)
+	add(h, http.MethodPut, "/clock", "Set the time, freeze or release it, let it run faster", a.putClock)
+	add(h, http.MethodPost, "/clock/advance", "Move time on, and run all that falls due before answering", a.advance)
+	add(h, http.MethodGet, "/journal", "Every exchange that matches, the oldest first", a.getJournal)
+	add(h, http.MethodDelete, "/journal", "Forget every exchange", a.clearJournal)
+	add(h, http.MethodGet, "/settings", "The switches for what the protocols leave open", a.getSettings)
+	add(h, http.MethodPatch, "/settings", "Change the switches that are given", a.patchSettings)
+	add(h, http.MethodGet, "/integra/partners", "Every partner, without keys", a.getPartners)
+	add(h, http.MethodPut, "/integra/partners/{hash}", "Add or change a partner", a.putPartner)
+	add(h, http.MethodGet, "/integra/users", "Every user, without payments", a.getUsers)
+	add(h, http.MethodGet, "/integra/users/{hash}", "One user with payments, the newest first", a.getUser)
+	add(h, http.MethodPost, "/integra/users/{hash}/topups", "Press the button that tops up", a.topUp)
+	add(h, http.MethodGet, "/integra/payments/{id}", "One payment with its notifications", a.getPayment)
+
+	r.NotFoundHandler = problem(http.StatusNotFound)
+	r.MethodNotAllowedHandler = problem(http.StatusMethodNotAllowed)
+}
+
+// add declares an operation.
+func add[In, Out any](h huma.API, verb, path, summary string, do func(context.Context, *In) (*Out, error)) {
+	huma.Register(h, huma.Operation{
+		OperationID: huma.GenerateOperationID(verb, path, (*Out)(nil)),
+		Method:      verb, Path: path, Summary: summary,
+		MaxBodyBytes: 64 << 10,
+	}, do)
+}
+
+// asJSON takes every body for JSON, also from a caller who does not say so: curl -d claims to
+// send a form.
+func asJSON(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		r.Header.Set("Content-Type", "application/json")
+		next.ServeHTTP(w, r)
+	})
+}
+
+// problem answers what no operation is there for.
+func problem(status int) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/problem+json")
+		w.WriteHeader(status)
+		_ = json.NewEncoder(w).Encode(huma.NewError(status, fmt.Sprintf("%s %s is no call of this API, see /openapi.json", r.Method, r.URL.Path)))
+	})
+}
+
+// invalid is a 422 that names the field at fault.
+func invalid(location string, err error) error {
+	return huma.Error422UnprocessableEntity("validation failed", &huma.ErrorDetail{Location: location, Message: err.Error()})
+}
+
+type (
+	none         struct{}
+	healthAnswer struct {
+		Body struct {
+			Status string `json:"status" example:"ok"`
+		}
+	}
+)
+
+func (a *api) health(context.Context, *none) (*healthAnswer, error) {
+	if err := a.Healthy(); err != nil {
+		return nil, huma.Error503ServiceUnavailable(err.Error())
+	}
+	answer := &healthAnswer{}
+	answer.Body.Status = "ok"
+	return answer, nil
+}
+
+func (a *api) reset(context.Context, *none) (*none, error) {
+	a.Reset()
+	return nil, nil
+}
+
+// Clock
+
+type clockBody struct {
+	NowMS  int64 `json:"now_ms" doc:"Virtual time, milliseconds since 1970"`
+	Frozen bool  `json:"frozen" doc:"Time moves only when it is told to"`
+	Rate   int   `json:"rate" doc:"Virtual seconds per real second"`
+}
+
+type clockAnswer struct{ Body clockBody }
+
+type clockChange struct {
+	Body struct {
+		NowMS  *int64 `json:"now_ms,omitempty" minimum:"0" doc:"A later time is reached as by advance; an earlier one takes all that waits back with it"`
+		Frozen *bool  `json:"frozen,omitempty"`
+		Rate   *int   `json:"rate,omitempty" minimum:"1" maximum:"1000"`
+	}
+}
+
+type clockStep struct {
+	Body struct {
+		MS int64 `json:"ms" minimum:"0" maximum:"3153600000000" doc:"Milliseconds of virtual time, up to a hundred years"`
+	}
+}
+
+func (a *api) getClock(context.Context, *none) (*clockAnswer, error) {
+	now := a.Clock.State()
+	return &clockAnswer{clockBody{NowMS: now.Now.UnixMilli(), Frozen: now.Frozen, Rate: now.Rate}}, nil
+}
+
+func (a *api) putClock(ctx context.Context, in *clockChange) (*clockAnswer, error) {
+	change := clock.Change{Frozen: in.Body.Frozen, Rate: in.Body.Rate}
+	if in.Body.NowMS != nil {
+		now := time.UnixMilli(*in.Body.NowMS)
+		change.Now = &now
+	}
+	if err := a.Clock.Set(ctx, change); err != nil {
+		return nil, clockProblem("body.now_ms", err)
+	}
+	return a.getClock(ctx, nil)
+}
+
+func (a *api) advance(ctx context.Context, in *clockStep) (*clockAnswer, error) {
+	if err := a.Clock.Advance(ctx, time.Duration(in.Body.MS)*time.Millisecond); err != nil {
+		return nil, clockProblem("body.ms", err)
+	}
+	return a.getClock(ctx, nil)
+}
+
+func clockProblem(location string, err error) error {
+	if errors.Is(err, clock.ErrInvalid) {
+		return invalid(location, err)
+	}
+	return huma.Error503ServiceUnavailable("the clock was stopped on its way: " + err.Error())
+}
+
+// Journal
+
+type journalQuery struct {
+	Protocol  string            `query:"protocol" example:"integra"`
+	Method    string            `query:"method" example:"confirmPayment"`
+	Direction journal.Direction `query:"direction" enum:"in,out"`
+	User      string            `query:"user" doc:"Hash"`
+	Payment   string            `query:"payment" doc:"Id"`
+	Since     uint64            `query:"since" doc:"Only exchanges after the one with this seq"`
+	Limit     int               `query:"limit" minimum:"0" doc:"At most so many, the newest ones; 0 for all"`
+}
+
+type journalAnswer struct {
+	Body struct {
+		Exchanges []exchange `json:"exchanges"`
+	}
+}
+
+type exchange struct {
+	Seq       uint64            `json:"seq" doc:"Order of completion"`
+	Protocol  string            `json:"protocol"`
+	Method    string            `json:"method" doc:"The protocol's word; notify for a notification, topUp for the page's button"`
+	Direction journal.Direction `json:"direction" enum:"in,out"`
+	Partner   string            `json:"partner,omitempty"`
+	User      string            `json:"user,omitempty"`
+	Payment   string            `json:"payment,omitempty"`
+	Attempt   int               `json:"attempt,omitempty" doc:"Of a notification, from 1"`
+	AtMS      int64             `json:"at_ms" doc:"Start, virtual time"`
+	RealMS    int64             `json:"real_ms" doc:"Start, real time"`
+	TookUS    int64             `json:"took_us" doc:"Real microseconds"`
+	Status    int               `json:"status" doc:"HTTP status; 0 without an answer"`
+	Request   string            `json:"request" doc:"As received or sent; see request_base64 where it is not UTF-8"`
+	Response  string            `json:"response" doc:"As sent or received; see response_base64 where it is not UTF-8"`
+	RawReq    []byte            `json:"request_base64,omitempty" doc:"Only where request is not UTF-8"`
+	RawResp   []byte            `json:"response_base64,omitempty" doc:"Only where response is not UTF-8"`
+	Args      string            `json:"args,omitempty" doc:"The arguments, decrypted"`
+	Verdict   verdict           `json:"verdict"`
+	Cut       bool              `json:"cut,omitempty" doc:"Request or response was too long to keep whole"`
+}
+
+type verdict struct {
+	OK     bool   `json:"ok"`
+	Check  string `json:"check,omitempty" doc:"What refused it"`
+	Code   int    `json:"code" doc:"The protocol's own"`
+	Detail string `json:"detail,omitempty"`
+}
+
+func (a *api) getJournal(_ context.Context, in *journalQuery) (*journalAnswer, error) {
+	found := a.Journal.List(journal.Filter(*in))
+	answer := &journalAnswer{}
+	answer.Body.Exchanges = make([]exchange, len(found))
+	for i, e := range found {
+		answer.Body.Exchanges[i] = exchangeOf(e.Redacted())
+	}
+	return answer, nil
+}
+
+func exchangeOf(e *journal.Exchange) exchange {
+	x := exchange{
+		Seq: e.Seq, Protocol: e.Protocol, Method: e.Method, Direction: e.Direction,
+		Partner: e.Partner, User: e.User, Payment: e.Payment, Attempt: e.Attempt,
+		AtMS: e.At.UnixMilli(), RealMS: e.Real.UnixMilli(), TookUS: e.Took.Microseconds(), Status: e.Status,
+		Request: string(e.Request), Response: string(e.Response), Args: string(e.Args),
+		Verdict: verdict(e.Verdict), Cut: e.Cut,
+	}
+	if !utf8.Valid(e.Request) {
+		x.RawReq = e.Request
+	}
+	if !utf8.Valid(e.Response) {
+		x.RawResp = e.Response
+	}
+	return x
+}
+
+func (a *api) clearJournal(context.Context, *none) (*none, error) {
+	a.Journal.Clear()
+	return nil, nil
+}
