@@ -1,0 +1,215 @@
+package store
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/partnerkit/partnerkit/adapter"
+	"github.com/partnerkit/partnerkit/adapter/ledger"
+	"github.com/partnerkit/partnerkit/contract/money"
+)
+
+// AddUser stores a new user, with an empty balance. A hash or login that is taken is
+// adapter.ErrConflict.
+func (s *Store) AddUser(ctx context.Context, u adapter.User) error {
+	switch {
+	case !adapter.ValidUserHash(u.Hash):
+		return fmt.Errorf("%w: add user: hash %q must be 32 letters or digits", adapter.ErrInvalid, u.Hash)
+	case u.Login == "":
+		return fmt.Errorf("%w: add user %s: login is empty", adapter.ErrInvalid, u.Hash)
+	}
+	sealed := u.SealedKey
+	if sealed == nil {
+		sealed = []byte{}
+	}
+	err := s.db.write(ctx, func(t tx) error {
+		t.add(&stmt{
+			sql:  `INSERT INTO users (hash, login, sealed_key, archived_at, created_at) VALUES ($1, $2, $3, $4, $5)`,
+			args: []any{u.Hash, u.Login, sealed, micros(u.ArchivedAt), u.CreatedAt.UnixMicro()},
+		}, &stmt{
+			sql: `INSERT INTO balances (user_hash, available, reserved, last) VALUES ($1, 0, 0, 0)`, args: []any{u.Hash},
+		})
+		return nil
+	})
+	if s.db.unique(err) {
+		return fmt.Errorf("%w: add user %s: the hash or the login %q is taken", adapter.ErrConflict, u.Hash, u.Login)
+	}
+	if err != nil {
+		return fmt.Errorf("add user %s: %w", u.Hash, err)
+	}
+	return nil
+}
+
+const userColumns = `hash, login, sealed_key, coalesce(archived_at, 0), created_at`
+
+func scanUser(scan scanner) (adapter.User, error) {
+	var (
+		u                 adapter.User
+		archived, created int64
+	)
+	err := scan(&u.Hash, &u.Login, &u.SealedKey, &archived, &created)
+	u.ArchivedAt, u.CreatedAt = instant(archived), instant(created)
+	return u, err
+}
+
+// User returns a user by hash, or adapter.ErrNotFound.
+func (s *Store) User(ctx context.Context, hash string) (u adapter.User, err error) {
+	found := false
+	err = s.db.read(ctx, &stmt{
+		sql: `SELECT ` + userColumns + ` FROM users WHERE hash = $1`, args: []any{hash},
+		row: func(scan scanner) (err error) {
+			found = true
+			u, err = scanUser(scan)
+			return err
+		},
+	})
+	if err == nil && !found {
+		err = adapter.ErrNotFound
+	}
+	if err != nil {
+		return u, fmt.Errorf("user %q: %w", hash, err)
+	}
+	return u, nil
+}
+
+// Users lists users in the order of their hashes, beginning after the given one; 50 if limit
+// is 0.
+func (s *Store) Users(ctx context.Context, after string, limit int) ([]adapter.User, error) {
+	var list []adapter.User
+	err := s.db.read(ctx, &stmt{
+		sql:  `SELECT ` + userColumns + ` FROM users WHERE hash > $1 ORDER BY hash LIMIT $2`,
+		args: []any{after, int64(cmp.Or(limit, 50))},
+		row: func(scan scanner) error {
+			u, err := scanUser(scan)
+			list = append(list, u)
+			return err
+		},
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list users: %w", err)
+	}
+	return list, nil
+}
+
+// Deposit adds to what a user has available and returns the balance after it. key is the
+// caller's name for the deposit: the same again changes nothing and returns what it returned
+// the first time; with other content it is adapter.ErrConflict.
+func (s *Store) Deposit(ctx context.Context, user string, amount money.Amount, note, key string) (ledger.Balance, error) {
+	return s.bookByHand(ctx, ledger.Deposit, user, amount, note, key)
+}
+
+// Withdraw takes from what a user has available, or returns adapter.ErrInsufficient. It is
+// like Deposit otherwise, and shares its keys.
+func (s *Store) Withdraw(ctx context.Context, user string, amount money.Amount, note, key string) (ledger.Balance, error) {
+	return s.bookByHand(ctx, ledger.Withdraw, user, amount, note, key)
+}
+
+func (s *Store) bookByHand(ctx context.Context, move adapter.Move, user string, amount money.Amount, note, key string) (ledger.Balance, error) {
+	switch {
+	case key == "":
+		return ledger.Balance{}, fmt.Errorf("%w: %s: idempotency key is empty", adapter.ErrInvalid, move)
+	case amount.Sign() <= 0 || amount.Currency() != s.cfg.Currency:
+		return ledger.Balance{}, fmt.Errorf("%w: %s of %s: must be positive and in %s", adapter.ErrInvalid, move, amount, s.cfg.Currency)
+	}
+	note = text(note)
+	var after ledger.Balance
+	err := s.db.write(ctx, func(t tx) (err error) {
+		after, err = s.bookOnce(ctx, t, move, user, amount, note, key)
+		return err
+	})
+	if s.db.unique(err) { // the same key at the same time for another user: now it is a repeat
+		err = s.db.write(ctx, func(t tx) (err error) {
+			after, err = s.bookOnce(ctx, t, move, user, amount, note, key)
+			return err
+		})
+	}
+	if err != nil {
+		return ledger.Balance{}, fmt.Errorf("%s of %s for user %s: %w", move, amount, user, err)
+	}
+	return after, nil
+}
+
+// bookOnce makes one transfer by hand unless its key is known.
+func (s *Store) bookOnce(ctx context.Context, t tx, move adapter.Move, user string, amount money.Amount, note, key string) (ledger.Balance, error) {
+	w := &steps{store: s, accounts: map[string]*account{user: nil}}
+	w.lock(t, 1)
+	var known *ledger.Transfer
+	t.add(&stmt{sql: `SELECT ` + transferColumns + ` FROM transfers WHERE key = $1`, args: []any{key}, row: func(scan scanner) error {
+		x, err := s.scanTransfer(scan)
+		known = &x
+		return err
+	}})
+	if err := t.flush(ctx); err != nil {
+		return ledger.Balance{}, err
+	}
+	acc := w.accounts[user]
+	switch {
+	case known != nil && (known.Move != move || known.User != user || known.Amount != amount || known.Note != note):
+		return ledger.Balance{}, fmt.Errorf("%w: key %q is a %s of %s for user %s", adapter.ErrConflict, key, known.Move, known.Amount, known.User)
+	case known != nil:
+		return known.After, nil
+	case acc == nil:
+		return ledger.Balance{}, fmt.Errorf("user %s: %w", user, adapter.ErrNotFound)
+	}
+	err := w.transfer(acc, ledger.Transfer{User: user, Move: move, Amount: amount, At: s.cfg.Now(), Key: key, Note: note}, "")
+	if err != nil {
+		return ledger.Balance{}, err
+	}
+	return acc.Balance, w.write(ctx, t)
+}
+
+// Balance returns what a user has, or adapter.ErrNotFound.
+func (s *Store) Balance(ctx context.Context, user string) (ledger.Balance, error) {
+	var available, reserved int64
+	err := one(ctx, s.db, `SELECT available, reserved FROM balances WHERE user_hash = $1`, []any{user}, &available, &reserved)
+	if errors.Is(err, errNoRow) {
+		err = adapter.ErrNotFound
+	}
+	if err != nil {
+		return ledger.Balance{}, fmt.Errorf("balance of user %q: %w", user, err)
+	}
+	return s.balance(available, reserved), nil
+}
+
+// Statement lists a user's transfers, newest first, each with the balance after it. before
+// is a cursor, the Num of the last transfer listed; 0 begins with the newest. 50 if limit is 0.
+func (s *Store) Statement(ctx context.Context, user string, before int64, limit int) ([]ledger.Transfer, error) {
+	var list []ledger.Transfer
+	err := s.db.read(ctx, &stmt{
+		sql: `WITH RECURSIVE chain AS (
+				SELECT * FROM transfers WHERE user_hash = $1 AND num = (
+					SELECT CASE WHEN $2 = 0 THEN last ELSE (SELECT prev FROM transfers WHERE num = $2) END
+					FROM balances WHERE user_hash = $1)
+				UNION ALL
+				SELECT t.* FROM transfers t JOIN chain ON t.num = chain.prev
+			) SELECT ` + transferColumns + ` FROM chain LIMIT $3`,
+		args: []any{user, before, int64(cmp.Or(limit, 50))},
+		row: func(scan scanner) error {
+			t, err := s.scanTransfer(scan)
+			list = append(list, t)
+			return err
+		},
+	})
+	if err != nil {
+		return nil, fmt.Errorf("statement of user %q: %w", user, err)
+	}
+	return list, nil
+}
+
+const transferColumns = `num, user_hash, coalesce(payment, 0), move, debit, credit, amount, available, reserved, prev, at, coalesce(key, ''), note`
+
+func (s *Store) scanTransfer(scan scanner) (ledger.Transfer, error) {
+	var (
+		t                               ledger.Transfer
+		move, debit, credit             string
+		amount, available, reserved, at int64
+	)
+	err := scan(&t.Num, &t.User, &t.Payment, &move, &debit, &credit, &amount, &available, &reserved, &t.Prev, &at, &t.Key, &t.Note)
+	t.Move, t.Debit, t.Credit = adapter.Move(move), ledger.Account(debit), ledger.Account(credit)
+	t.Amount = money.New(amount, s.cfg.Currency)
+	t.After = s.balance(available, reserved)
+	t.At = instant(at)
+	return t, err
+}

@@ -1,0 +1,171 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/bits"
+	"strings"
+	"time"
+)
+
+// An engine is a database. Everything the two engines have in common is written once above
+// it; sqlite.go and postgres.go hold what really differs.
+type engine interface {
+	// write runs fn in one transaction that may write, and commits what it queued. When the
+	// transaction was undone by no fault of its own (a deadlock, a lost connection before the
+	// commit), fn runs again, a few times. Safe for concurrent use; fn is not run twice at once.
+	write(ctx context.Context, fn func(tx) error) error
+	// snapshot runs fn in one transaction that sees one state of everything and writes nothing.
+	snapshot(ctx context.Context, fn func(tx) error) error
+	// read runs one statement that writes nothing.
+	read(ctx context.Context, st *stmt) error
+	// blames reports whether err, from write, is about the rows written and not about the
+	// database: the same rows will fail again, other rows will not.
+	blames(err error) bool
+	// unique reports whether err is the violation of a unique index.
+	unique(err error) bool
+
+	// serve makes this process one that serves: what its dead predecessors held falls due.
+	serve(ctx context.Context, now time.Time) error
+	// owner is the id under which this process holds payments; it can change (Store.Run).
+	owner() int64
+	// watch keeps the process known as alive until ctx is done and calls wake when another
+	// process says that work fell due.
+	watch(ctx context.Context, wake func())
+	// sweep makes due what dead processes hold and reports whether there was any.
+	sweep(ctx context.Context, now time.Time) (bool, error)
+	// announce tells other processes that work fell due.
+	announce(ctx context.Context)
+
+	dialect() dialect
+	close() error
+}
+
+// A dialect is the SQL that differs.
+type dialect struct {
+	maxRows      int                             // rows of one bulk statement at most
+	param        func(n int, column byte) string // the n-th parameter, of a column type of bulk
+	lock         string                          // appended to a SELECT: lock its rows
+	lockFree     string                          // the same, leaving out rows that others hold
+	transferNums string                          // returns $1 fresh numbers for transfers, one a row
+}
+
+// A tx is a running transaction. Statements are queued and sent in order, on PostgreSQL all
+// in one round trip, when their results are needed or the transaction ends.
+type tx interface {
+	add(sts ...*stmt)
+	flush(ctx context.Context) error
+}
+
+// A stmt is a statement with its arguments (int64, string, []byte, nil) and, once it was
+// sent, its result.
+type stmt struct {
+	sql      string
+	args     []any
+	row      func(scan scanner) error // called for each row; nil when none come
+	affected int64
+}
+
+// A scanner reads the current row into *int64, *string and *[]byte. NULL is not expected.
+type scanner func(dest ...any) error
+
+func (st *stmt) wrap(err error) error {
+	return fmt.Errorf("%.60q: %w", strings.TrimSpace(st.sql), err)
+}
+
+// A bulk is a statement over many rows, head VALUES rows tail. Its SQL exists for 1, 2, 4 …
+// rows, so that few statements have to be prepared; more rows are split.
+type bulk struct {
+	columns int
+	sql     []string // sql[i] is for 1<<i rows
+}
+
+// newBulk renders a statement; columns holds one letter for each column: i for BIGINT, t for TEXT.
+func newBulk(d dialect, head, columns, tail string) bulk {
+	b := bulk{columns: len(columns)}
+	for rows := 1; rows <= d.maxRows; rows *= 2 {
+		var sql strings.Builder
+		sql.WriteString(head)
+		n := 0
+		for row := range rows {
+			if row > 0 {
+				sql.WriteByte(',')
+			}
+			for i := range len(columns) {
+				sql.WriteByte("(,"[min(i, 1)])
+				n++
+				sql.WriteString(d.param(n, columns[i]))
+			}
+			sql.WriteByte(')')
+		}
+		sql.WriteString(tail)
+		b.sql = append(b.sql, sql.String())
+	}
+	return b
+}
+
+// stmts returns the statements for the rows whose arguments are given one after the other.
+func (b bulk) stmts(args []any, row func(scanner) error) []*stmt {
+	var sts []*stmt
+	for rows := len(args) / b.columns; rows > 0; {
+		i := min(bits.Len(uint(rows))-1, len(b.sql)-1)
+		n := b.columns << i
+		sts = append(sts, &stmt{sql: b.sql[i], args: args[:n:n], row: row})
+		args, rows = args[n:], rows-1<<i
+	}
+	return sts
+}
+
+func affected(sts []*stmt) (n int64) {
+	for _, st := range sts {
+		n += st.affected
+	}
+	return n
+}
+
+// errNoRow is what one returns when there is no row.
+var errNoRow = errors.New("no row")
+
+// one runs a query for a single row.
+func one(ctx context.Context, e engine, sql string, args []any, dest ...any) error {
+	found := false
+	err := e.read(ctx, &stmt{sql: sql, args: args, row: func(scan scanner) error {
+		found = true
+		return scan(dest...)
+	}})
+	if err == nil && !found {
+		return errNoRow
+	}
+	return err
+}
+
+// micros writes a time for the database; the zero time is NULL.
+func micros(t time.Time) any {
+	if t.IsZero() {
+		return nil
+	}
+	return t.UnixMicro()
+}
+
+// instant reads a time back; 0 stands for NULL.
+func instant(micros int64) time.Time {
+	if micros == 0 {
+		return time.Time{}
+	}
+	return time.UnixMicro(micros).UTC()
+}
+
+// whole cuts a time to what the database keeps.
+func whole(t time.Time) time.Time {
+	if t.IsZero() {
+		return t
+	}
+	return t.UTC().Truncate(time.Microsecond)
+}
+
+// text makes s fit for both engines: PostgreSQL refuses bytes that are no UTF-8 and NUL, and
+// what a platform once answered must not keep a payment from being written.
+func text(s string) string {
+	return strings.ReplaceAll(strings.ToValidUTF8(s, "\uFFFD"), "\x00", "\uFFFD")
+}

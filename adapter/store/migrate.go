@@ -1,0 +1,102 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"strings"
+
+	_ "github.com/jackc/pgx/v5/stdlib" // goose speaks database/sql to PostgreSQL
+	"github.com/pressly/goose/v3"
+	"github.com/pressly/goose/v3/lock"
+)
+
+//go:embed migrations
+var migrations embed.FS
+
+// ErrMigrations says that the database is not of this program's version: run Migrate.
+var ErrMigrations = errors.New("the database has pending migrations")
+
+// Migrate brings the database to this program's version and returns the names of the steps
+// taken. Several processes may do it at once on PostgreSQL; on SQLite all but one get an error.
+func Migrate(ctx context.Context, database string) ([]string, error) {
+	var applied []string
+	err := migrate(ctx, database, func(p *goose.Provider) error {
+		done, err := p.Up(ctx)
+		for _, r := range done {
+			applied = append(applied, path.Base(r.Source.Path))
+		}
+		return err
+	})
+	return applied, err
+}
+
+// Pending lists the steps that Migrate would take.
+func Pending(ctx context.Context, database string) ([]string, error) {
+	var pending []string
+	err := migrate(ctx, database, func(p *goose.Provider) error {
+		steps, err := p.Status(ctx)
+		for _, s := range steps {
+			if s.State == goose.StatePending {
+				pending = append(pending, path.Base(s.Source.Path))
+			}
+		}
+		return err
+	})
+	return pending, err
+}
+
+func migrate(ctx context.Context, database string, do func(*goose.Provider) error) (err error) {
+	file, url, err := parseDatabase(database)
+	if err != nil {
+		return err
+	}
+	var (
+		driver, dsn = "pgx", url
+		dialect     = goose.DialectPostgres
+		dir         = "migrations/postgres"
+		options     []goose.ProviderOption
+	)
+	if file != "" {
+		driver, dsn, dialect, dir = "sqlite", sqliteDSN(file), goose.DialectSQLite3, "migrations/sqlite"
+	} else {
+		locker, err := lock.NewPostgresSessionLocker()
+		if err != nil {
+			return err
+		}
+		options = append(options, goose.WithSessionLocker(locker))
+	}
+	db, err := sql.Open(driver, dsn)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	steps, err := fs.Sub(migrations, dir)
+	if err != nil {
+		return err
+	}
+	provider, err := goose.NewProvider(dialect, db, steps, options...)
+	if err != nil {
+		return err
+	}
+	if err := do(provider); err != nil {
+		return fmt.Errorf("migrations: %w", err)
+	}
+	return nil
+}
+
+// parseDatabase tells the two engines apart: sqlite:FILE and postgres://….
+func parseDatabase(database string) (file, url string, err error) {
+	switch {
+	case strings.HasPrefix(database, "postgres://"), strings.HasPrefix(database, "postgresql://"):
+		return "", database, nil
+	case strings.HasPrefix(database, "sqlite:") && len(database) > len("sqlite:"):
+		return strings.TrimPrefix(database, "sqlite:"), "", nil
+	}
+	scheme, _, _ := strings.Cut(database, ":") // the rest may hold a password
+	return "", "", fmt.Errorf("database %q…: want sqlite:FILE or postgres://…", scheme)
+}

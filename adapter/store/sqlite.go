@@ -1,0 +1,311 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net/url"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/gofrs/flock"
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+)
+
+// sqliteEngine keeps everything in one file. One connection writes, guarded by mu; readers
+// have a pool of their own and never wait for it (WAL). Other processes may read and write
+// the same file; only one may serve.
+//
+// The writing connection is used through the driver itself: database/sql would lock, copy
+// and look up for every statement, which costs as much as SQLite's own work.
+type sqliteEngine struct {
+	file string
+	id   int64
+	lock *flock.Flock // held while serving
+
+	mu     sync.Mutex
+	conn   driver.Conn
+	cached map[string]driver.Stmt
+	named  []driver.NamedValue // scratch
+
+	readers *sql.DB
+	queries sync.Map // SQL text → *sql.Stmt
+}
+
+// sqliteFile returns the data source name: WAL so that readers and the writer do not wait for
+// each other, FULL so that a commit survives a power cut.
+func sqliteDSN(file string, pragmas ...string) string {
+	q := url.Values{
+		"_pragma": append([]string{"busy_timeout(5000)", "journal_mode(wal)", "synchronous(full)", "temp_store(memory)"}, pragmas...),
+		"_txlock": {"immediate"},
+	}
+	return (&url.URL{Scheme: "file", OmitHost: true, Path: file, RawQuery: q.Encode()}).String()
+}
+
+func openSQLite(_ context.Context, file string) (*sqliteEngine, error) {
+	// Created by us to be readable by us alone: it holds keys and money.
+	f, err := os.OpenFile(file, os.O_RDWR|os.O_CREATE, 0o600) // #nosec G304 -- the operator names the file
+	if err != nil {
+		return nil, err
+	}
+	if err := f.Close(); err != nil {
+		return nil, err
+	}
+	conn, err := (&sqlite.Driver{}).Open(sqliteDSN(file, "cache_size(-16000)", "wal_autocheckpoint(4000)"))
+	if err != nil {
+		return nil, err
+	}
+	readers, err := sql.Open("sqlite", sqliteDSN(file, "cache_size(-4000)", "query_only(1)"))
+	if err != nil {
+		return nil, errors.Join(err, conn.Close())
+	}
+	readers.SetMaxOpenConns(4)
+	readers.SetMaxIdleConns(4)
+	return &sqliteEngine{
+		file: file, id: rand.Int64N(1<<62) + 1, // #nosec G404 -- an id, not a secret
+		conn: conn, cached: make(map[string]driver.Stmt), readers: readers,
+	}, nil
+}
+
+func (e *sqliteEngine) dialect() dialect {
+	return dialect{
+		maxRows: 16,
+		param:   func(int, byte) string { return "?" },
+		transferNums: `WITH RECURSIVE s (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM s WHERE i < $1)
+			SELECT i + (SELECT coalesce(max(num), 0) FROM transfers) FROM s`,
+	}
+}
+
+// write: ctx is not watched. A transaction here is a matter of milliseconds, and watching
+// costs a goroutine for every statement.
+func (e *sqliteEngine) write(_ context.Context, fn func(tx) error) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	ctx := context.Background()
+	t := &sqliteTx{e: e}
+	if err := e.run(ctx, &stmt{sql: "BEGIN IMMEDIATE"}); err != nil {
+		return err
+	}
+	committed := false
+	defer func() {
+		if !committed { // also when fn panics
+			_ = e.run(ctx, &stmt{sql: "ROLLBACK"}) // fails only where SQLite has rolled back by itself
+		}
+	}()
+	if err := fn(t); err != nil {
+		return err
+	}
+	t.add(&stmt{sql: "COMMIT"})
+	if err := t.flush(ctx); err != nil {
+		return err
+	}
+	committed = true
+	return nil
+}
+
+type sqliteTx struct {
+	e     *sqliteEngine
+	queue []*stmt
+}
+
+func (t *sqliteTx) add(sts ...*stmt) { t.queue = append(t.queue, sts...) }
+
+func (t *sqliteTx) flush(ctx context.Context) error {
+	queue := t.queue
+	t.queue = nil
+	for _, st := range queue {
+		if err := t.e.run(ctx, st); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// run executes st on the writing connection, preparing it the first time.
+func (e *sqliteEngine) run(ctx context.Context, st *stmt) (err error) {
+	prepared := e.cached[st.sql]
+	if prepared == nil {
+		if prepared, err = e.conn.Prepare(st.sql); err != nil {
+			return st.wrap(err)
+		}
+		e.cached[st.sql] = prepared
+	}
+	e.named = e.named[:0]
+	for i, a := range st.args {
+		e.named = append(e.named, driver.NamedValue{Ordinal: i + 1, Value: a})
+	}
+	if st.row == nil {
+		res, err := prepared.(driver.StmtExecContext).ExecContext(ctx, e.named)
+		if err != nil {
+			return st.wrap(err)
+		}
+		st.affected, err = res.RowsAffected()
+		return err
+	}
+	rows, err := prepared.(driver.StmtQueryContext).QueryContext(ctx, e.named)
+	if err != nil {
+		return st.wrap(err)
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	values := make([]driver.Value, len(rows.Columns()))
+	scan := func(dest ...any) error { return assign(dest, values) }
+	for {
+		if err := rows.Next(values); err == io.EOF {
+			return nil
+		} else if err != nil {
+			return st.wrap(err)
+		}
+		if err := st.row(scan); err != nil {
+			return err
+		}
+	}
+}
+
+// assign copies what the driver read.
+func assign(dest []any, values []driver.Value) error {
+	for i, d := range dest {
+		ok := false
+		switch d := d.(type) {
+		case *int64:
+			*d, ok = values[i].(int64)
+		case *string:
+			*d, ok = values[i].(string)
+		case *[]byte:
+			*d, ok = values[i].([]byte)
+		}
+		if !ok {
+			return fmt.Errorf("column %d: %T does not fit %T", i, values[i], d)
+		}
+	}
+	return nil
+}
+
+func (e *sqliteEngine) read(ctx context.Context, st *stmt) error {
+	q, ok := e.queries.Load(st.sql)
+	if !ok {
+		prepared, err := e.readers.PrepareContext(ctx, st.sql)
+		if err != nil {
+			return st.wrap(err)
+		}
+		var raced bool
+		if q, raced = e.queries.LoadOrStore(st.sql, prepared); raced {
+			if err := prepared.Close(); err != nil {
+				return err
+			}
+		}
+	}
+	rows, err := q.(*sql.Stmt).QueryContext(ctx, st.args...)
+	return st.each(rows, err)
+}
+
+// each runs the statement's row function over what database/sql read.
+func (st *stmt) each(rows *sql.Rows, err error) error {
+	if err != nil {
+		return st.wrap(err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		if err := st.row(rows.Scan); err != nil {
+			return err
+		}
+	}
+	if err := rows.Err(); err != nil {
+		return st.wrap(err)
+	}
+	return nil
+}
+
+func (e *sqliteEngine) snapshot(ctx context.Context, fn func(tx) error) error {
+	conn, err := e.readers.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	// Deferred, unlike what _txlock says: a snapshot must not wait for writers.
+	if _, err := conn.ExecContext(ctx, "BEGIN DEFERRED"); err != nil {
+		return err
+	}
+	defer func() { _, _ = conn.ExecContext(context.WithoutCancel(ctx), "ROLLBACK") }()
+	return fn(&sqliteSnapshot{conn: conn})
+}
+
+type sqliteSnapshot struct {
+	conn  *sql.Conn
+	queue []*stmt
+}
+
+func (t *sqliteSnapshot) add(sts ...*stmt) { t.queue = append(t.queue, sts...) }
+
+func (t *sqliteSnapshot) flush(ctx context.Context) error {
+	queue := t.queue
+	t.queue = nil
+	for _, st := range queue {
+		rows, err := t.conn.QueryContext(ctx, st.sql, st.args...)
+		if err := st.each(rows, err); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (e *sqliteEngine) blames(err error) bool {
+	var se *sqlite.Error
+	if !errors.As(err, &se) {
+		return false
+	}
+	switch se.Code() & 0xff {
+	case sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_MISMATCH, sqlite3.SQLITE_TOOBIG:
+		return true
+	}
+	return false
+}
+
+func (e *sqliteEngine) unique(err error) bool {
+	var se *sqlite.Error
+	return errors.As(err, &se) && (se.Code() == sqlite3.SQLITE_CONSTRAINT_UNIQUE || se.Code() == sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY)
+}
+
+// serve keeps a second serving process out and frees what the one before it held.
+func (e *sqliteEngine) serve(ctx context.Context, now time.Time) error {
+	e.lock = flock.New(e.file+".lock", flock.SetPermissions(0o600))
+	ok, err := e.lock.TryLock()
+	if err != nil {
+		return fmt.Errorf("lock %s: %w", e.lock.Path(), err)
+	}
+	if !ok {
+		return fmt.Errorf("%w: %s is locked", ErrServed, e.lock.Path())
+	}
+	return e.write(ctx, func(t tx) error {
+		t.add(&stmt{sql: `UPDATE payments SET next_at = $1 WHERE next_at > $1 AND owner <> 0`, args: []any{now.UnixMicro()}})
+		return nil
+	})
+}
+
+func (e *sqliteEngine) owner() int64 { return e.id }
+
+// watch has nothing to do: the lock file does it, and no other process serves.
+func (e *sqliteEngine) watch(ctx context.Context, _ func()) { <-ctx.Done() }
+
+func (e *sqliteEngine) sweep(context.Context, time.Time) (bool, error) { return false, nil }
+
+func (e *sqliteEngine) announce(context.Context) {}
+
+func (e *sqliteEngine) close() error {
+	err := e.readers.Close()
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, st := range e.cached {
+		err = errors.Join(err, st.Close())
+	}
+	err = errors.Join(err, e.conn.Close())
+	if e.lock != nil {
+		err = errors.Join(err, e.lock.Close())
+	}
+	return err
+}
