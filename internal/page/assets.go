@@ -1,0 +1,78 @@
+package page
+
+import (
+	"crypto/sha256"
+	"embed"
+	"encoding/hex"
+	"net/http"
+	"path"
+	"strings"
+	"sync"
+)
+
+//go:embed assets
+var assetFiles embed.FS
+
+// AssetPrefix is where a server that has pages mounts Assets, on each of its listeners.
+const AssetPrefix = "/_page/"
+
+var assetTypes = map[string]string{
+	".css": "text/css; charset=utf-8",
+	".js":  "text/javascript; charset=utf-8",
+	".svg": "image/svg+xml",
+}
+
+// asset is a file that pages refer to, under a name that changes with its content.
+type asset struct {
+	address     string // path with the content's hash
+	contentType string
+	body        []byte
+}
+
+// assets knows every asset by its plain name and by its address.
+var assets = sync.OnceValue(func() map[string]asset {
+	entries, err := assetFiles.ReadDir("assets")
+	if err != nil {
+		panic(err) // what is embedded can be read
+	}
+	out := map[string]asset{}
+	for _, entry := range entries {
+		body, err := assetFiles.ReadFile("assets/" + entry.Name())
+		if err != nil {
+			panic(err)
+		}
+		sum := sha256.Sum256(body)
+		ext := path.Ext(entry.Name())
+		a := asset{
+			address:     AssetPrefix + strings.TrimSuffix(entry.Name(), ext) + "." + hex.EncodeToString(sum[:6]) + ext,
+			contentType: assetTypes[ext],
+			body:        body,
+		}
+		out[entry.Name()], out[a.address] = a, a
+	}
+	return out
+})
+
+// Assets serves the kit's stylesheet, scripts and icon under AssetPrefix. A name holds the
+// hash of its content, so browsers keep it for ever and never ask again.
+func Assets() http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		a, ok := assets()[r.URL.Path]
+		if !ok {
+			http.NotFound(w, r)
+			return
+		}
+		if r.Method != http.MethodGet && r.Method != http.MethodHead {
+			w.Header().Set("Allow", "GET, HEAD")
+			http.Error(w, "only GET", http.StatusMethodNotAllowed)
+			return
+		}
+		h := w.Header()
+		h.Set("Content-Type", a.contentType)
+		h.Set("Cache-Control", "public, max-age=31536000, immutable")
+		h.Set("X-Content-Type-Options", "nosniff")
+		if r.Method == http.MethodGet {
+			_, _ = w.Write(a.body) // a reader who left needs no answer
+		}
+	})
+}

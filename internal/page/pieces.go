@@ -1,0 +1,186 @@
+package page
+
+import (
+	"bytes"
+	"fmt"
+	"html/template"
+	"strconv"
+	"time"
+)
+
+// funcs returns the functions that templates call: the texts and the pieces. A piece is a
+// template of kit/pieces.html or its neighbours, so its arguments are escaped there.
+//
+//	t key args…             a text of the catalogue
+//	top page title          everything before the page's content; bottom page: everything after
+//	switches page           language and theme
+//	amount text code        "1234.5" "RUB" → 1 234,50 ₽
+//	state name              the badge of a state: icon, word, colour
+//	badge role text         a badge with words of the page's own
+//	id text                 a long id, shortened in the middle, copied by a button
+//	ago time now            5 s ago; moment time: the time of day to the millisecond
+//	duration d              12 ms
+//	copied text             a button that copies text
+//	icon name               a small picture
+//	empty title hint        what stands where a list has nothing to show
+//	code Code               text in tabs, secrets masked
+//	diagram Diagram         a sequence diagram with its payloads
+//	asset name              the address of a file of the kit
+func (s *set) funcs() template.FuncMap {
+	piece := func(name string, data any) (template.HTML, error) {
+		var b bytes.Buffer
+		err := s.templates.ExecuteTemplate(&b, name, data)
+		return template.HTML(b.String()), err //nolint:gosec // html/template has just escaped it
+	}
+	return template.FuncMap{
+		"t": s.texts.say,
+		"top": func(p Page, title string) (template.HTML, error) {
+			return piece("top", struct {
+				*View
+				Title string
+			}{p.view(), title})
+		},
+		"bottom":   func(p Page) (template.HTML, error) { return piece("bottom", p.view()) },
+		"switches": func(p Page) (template.HTML, error) { return piece("switches", p.view()) },
+		"amount": func(text, code string) (template.HTML, error) {
+			return piece("amount", splitAmount(s.lang, text, code))
+		},
+		"state": func(name any) (template.HTML, error) { // any, so that it takes named string types
+			role, ok := stateRoles[fmt.Sprint(name)]
+			if !ok {
+				return "", fmt.Errorf("no state %q", name)
+			}
+			word, err := s.texts.say("kit.state." + fmt.Sprint(name))
+			if err != nil {
+				return "", err
+			}
+			return piece("badge", badge{role, word})
+		},
+		"badge": func(role Role, text string) (template.HTML, error) {
+			return piece("badge", badge{role, text})
+		},
+		"id": func(text string) (template.HTML, error) { return piece("id", splitID(text)) },
+		"ago": func(at, now time.Time) (template.HTML, error) {
+			text, err := s.ago(at, now)
+			if err != nil {
+				return "", err
+			}
+			return piece("time", moment{at.UTC(), text, true})
+		},
+		"moment": func(at time.Time) (template.HTML, error) {
+			return piece("time", moment{at.UTC(), at.UTC().Format("15:04:05.000"), false})
+		},
+		"duration": s.duration,
+		"copied":   func(text string) (template.HTML, error) { return piece("copied", text) },
+		"icon":     func(name any) (template.HTML, error) { return piece("icon-"+fmt.Sprint(name), nil) },
+		"empty": func(title, hint string) (template.HTML, error) {
+			return piece("empty", struct{ Title, Hint string }{title, hint})
+		},
+		"code":    func(c Code) (template.HTML, error) { return piece("code", c.view()) },
+		"diagram": func(d Diagram) (template.HTML, error) { return s.diagram(piece, d) },
+		"asset": func(name string) (string, error) {
+			a, ok := assets()[name]
+			if !ok {
+				return "", fmt.Errorf("no asset %q", name)
+			}
+			return a.address, nil
+		},
+	}
+}
+
+// Role says what a colour means. Colour never stands alone: an icon and a word go with it.
+type Role string
+
+// The roles of states and outcomes.
+const (
+	OK      Role = "ok"      // done as it should be
+	Wait    Role = "wait"    // under way
+	Doubt   Role = "doubt"   // a person should look
+	Bad     Role = "bad"     // wrong
+	Ended   Role = "ended"   // over without effect: declined, refused, expired
+	Neutral Role = "neutral" // no judgement
+)
+
+// stateRoles are the states that have a word in the kit's catalogue.
+var stateRoles = map[string]Role{
+	"received": Wait, "reserved": Wait, "confirming": Wait, "declining": Wait, "waiting": Wait,
+	"confirmed": OK, "done": OK,
+	"declined": Ended, "refused": Ended, "expired": Ended,
+	"in_doubt": Doubt,
+	"failed":   Bad, "conflict": Bad,
+}
+
+type badge struct {
+	Role Role
+	Text string
+}
+
+// splitID cuts a long id in three so that the stylesheet can hide its middle: what a reader
+// selects and copies is still the whole.
+func splitID(text string) (out struct{ Whole, Head, Middle, Tail string }) {
+	const head, tail = 6, 4
+	runes := []rune(text)
+	out.Whole, out.Head = text, text
+	if len(runes) > head+tail+2 {
+		out.Head = string(runes[:head])
+		out.Middle = string(runes[head : len(runes)-tail])
+		out.Tail = string(runes[len(runes)-tail:])
+	}
+	return out
+}
+
+// moment is a time as a page shows it.
+type moment struct {
+	At      time.Time // UTC
+	Text    string
+	Counted bool // the text counts from now, the browser keeps it current
+}
+
+// ago writes how far at lies from now. The units are short so that they need no plural; the
+// browser goes on counting with the same texts (see kit.js).
+func (s *set) ago(at, now time.Time) (string, error) {
+	d := now.Sub(at)
+	key := "kit.ago"
+	if d < 0 {
+		key, d = "kit.in", -d
+	}
+	switch {
+	case d < time.Second:
+		return s.texts.say("kit.now")
+	case d < time.Minute:
+		return s.texts.say(key+".s", int(d/time.Second))
+	case d < time.Hour:
+		return s.texts.say(key+".min", int(d/time.Minute))
+	case d < 24*time.Hour:
+		return s.texts.say(key+".h", int(d/time.Hour))
+	case d < 7*24*time.Hour:
+		return s.texts.say(key+".d", int(d/(24*time.Hour)))
+	}
+	return at.UTC().Format("2006-01-02"), nil
+}
+
+// duration writes a span with as many figures as matter: 850 µs, 12 ms, 1.25 s, 3 min 20 s,
+// 26 h 5 min, 30 d 12 h.
+func (s *set) duration(d time.Duration) (string, error) {
+	switch {
+	case d < 0:
+		text, err := s.duration(-d)
+		return "−" + text, err
+	case d == 0:
+		return s.texts.say("kit.ms", "0")
+	case d < time.Millisecond:
+		return s.texts.say("kit.us", fmt.Sprint(d.Microseconds()))
+	case d < time.Second:
+		return s.texts.say("kit.ms", fmt.Sprint(d.Milliseconds()))
+	case d < 10*time.Second:
+		seconds := strconv.FormatFloat(d.Truncate(10*time.Millisecond).Seconds(), 'f', -1, 64)
+		return s.texts.say("kit.s", decimalPoint(s.lang, seconds))
+	case d < time.Minute:
+		return s.texts.say("kit.s", fmt.Sprint(int(d.Seconds())))
+	case d < time.Hour:
+		return s.texts.say("kit.min_s", int(d.Minutes()), int(d.Seconds())%60)
+	case d < 48*time.Hour:
+		return s.texts.say("kit.h_min", int(d.Hours()), int(d.Minutes())%60)
+	}
+	return s.texts.say("kit.d_h", int(d.Hours())/24, int(d.Hours())%24)
+}
