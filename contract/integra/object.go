@@ -48,7 +48,7 @@ func scanObject(text []byte, members []member) ([]member, error) {
 	s.space()
 	if s.peek() != '{' {
 		switch {
-		case string(bytes.TrimSpace(text)) == "[]":
+		case string(bytes.Trim(text, " \t\r\n")) == "[]":
 			return members, nil
 		case json.Valid(text):
 			return nil, s.fault(FaultNotObject)
