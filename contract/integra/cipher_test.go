@@ -1,6 +1,7 @@
 package integra_test
 
 import (
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"strings"
@@ -30,6 +31,42 @@ func TestEmptyKey(t *testing.T) {
 		if _, err := c.Decrypt("e30=", ""); !errors.Is(err, integra.ErrKey) {
 			t.Errorf("%s: Decrypt without a key: %v; want ErrKey", c.Name(), err)
 		}
+	}
+}
+
+// An aesLike is a cipher as a partner would add it: with a demand of its own on the key.
+type aesLike struct{}
+
+var errKeySize = errors.New("the key must have 16 bytes")
+
+func (aesLike) Name() string { return "aes-like" }
+
+func (aesLike) Encrypt(plain []byte, key string) (string, error) {
+	if len(key) != 16 {
+		return "", errKeySize
+	}
+	return strings.ToUpper(hex.EncodeToString(plain)), nil
+}
+
+func (aesLike) Decrypt(data, _ string) ([]byte, error) { return hex.DecodeString(data) }
+
+func TestOwnCipher(t *testing.T) {
+	t.Parallel()
+	cred := integra.Credentials{Hash: user.Hash, Key: "0123456789abcdef"}
+	k, err := integra.Seal(aesLike{}, cred, integra.HelloArgs{Name: "D"})
+	if want := "zaa" + user.Hash + "7B226E616D65223A2244227D"; k != want || err != nil {
+		t.Errorf("Seal = %q, %v; want %q", k, err, want)
+	}
+	e, err := integra.ParseK(k)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if plain, err := e.Open(aesLike{}, cred.Key); string(plain) != `{"name":"D"}` || err != nil {
+		t.Errorf("Open = %s, %v", plain, err)
+	}
+	cred.Key = "short"
+	if k, err := integra.Seal(aesLike{}, cred, integra.HelloArgs{}); !errors.Is(err, errKeySize) {
+		t.Errorf("Seal with a short key = %q, %v; want the cipher's own error", k, err)
 	}
 }
 

@@ -9,8 +9,7 @@ import (
 )
 
 const (
-	// Prefix begins every k and stands for "encrypted" (docs: it names the algorithm, and is
-	// always this).
+	// Prefix begins every k. The docs call it the code of the cipher, and it is always this.
 	Prefix = "zaa"
 	// HashLen is the length of every hash: the partner's, a user's, a payment's.
 	HashLen = 32

@@ -53,6 +53,23 @@ func checkK(t *testing.T, name string, got any, err error, part integra.Part, fa
 	}
 }
 
+func TestErrorTexts(t *testing.T) {
+	t.Parallel()
+	for want, err := range map[string]error{
+		`malformed k: hash is not 32 characters long`:                      &integra.KError{Part: integra.PartHash, Fault: integra.FaultLength},
+		`malformed k: data has a space: a '+' was not url-encoded as %2B`:  &integra.KError{Part: integra.PartData, Fault: integra.FaultSpace},
+		`text has the name "amount" twice, at byte 17`:                     &integra.ObjectError{Fault: integra.FaultDuplicate, Name: "amount", Offset: 17},
+		`text is not JSON, at byte 0`:                                      &integra.ObjectError{Fault: integra.FaultSyntax},
+		`refused with code 9: the payment's amount is 100`:                 integra.Failure(integra.CodeAmountDiffers, "the payment's amount is 100").Err(),
+		`invalid arguments: "hash" is missing`:                             &integra.ArgumentError{Name: "hash"},
+		`invalid arguments: "hash" must be a string, not the number 12345`: &integra.ArgumentError{Name: "hash", Want: "a string", Got: "the number 12345"},
+	} {
+		if err.Error() != want {
+			t.Errorf("error text %q; want %q", err, want)
+		}
+	}
+}
+
 func TestOpen(t *testing.T) {
 	t.Parallel()
 	open := func(plain string) ([]byte, error) {
