@@ -73,6 +73,7 @@ type Pool struct {
 	kick    chan struct{}        // free work is due, or a retry was scheduled
 	stalled atomic.Bool          // places are full and nobody finished within Admission
 	stopped atomic.Bool
+	health  atomic.Pointer[error] // why due work is not being claimed; nil error when it is
 	mu      sync.RWMutex // held to submit, so that stopping sees every job
 }
 
@@ -166,6 +167,16 @@ func (p *Pool) Kick() {
 	}
 }
 
+// Healthy says why the pool does not work: it is not running, or could not claim lately.
+func (p *Pool) Healthy() error {
+	if err := p.health.Load(); err != nil {
+		return *err
+	}
+	return errNotRunning
+}
+
+var errNotRunning = errors.New("the workers are not running")
+
 // Run works until ctx is done. Then it claims nothing more, gives back what waits, lets
 // running work finish, and after the grace period cancels it.
 func (p *Pool) Run(ctx context.Context) error {
@@ -198,6 +209,9 @@ func (p *Pool) Run(ctx context.Context) error {
 
 // claimLoop takes due payments whenever there is room, until ctx is done.
 func (p *Pool) claimLoop(ctx context.Context) {
+	healthy := error(nil)
+	p.health.Store(&healthy)
+	defer p.health.Store(&errNotRunning)
 	if p.cfg.ReceiveOnly {
 		<-ctx.Done()
 		return
@@ -219,6 +233,7 @@ func (p *Pool) claimLoop(ctx context.Context) {
 				wait = p.cfg.Poll
 			}
 		}
+		p.health.Store(&err)
 		if err != nil && ctx.Err() == nil {
 			p.cfg.Log.ErrorContext(ctx, "claim failed", "err", err)
 			wait = p.cfg.Poll

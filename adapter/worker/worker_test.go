@@ -232,7 +232,7 @@ func TestRetryIsMadeWhenItFallsDue(t *testing.T) {
 func TestAdmissionIsPacedWhileOthersFinish(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		pool := newPool(t, newMemory(), yes, worker.Config{Workers: 1, Queue: 1})
-		if !pool.Admit(t.Context()) || !pool.Admit(t.Context()) {
+		if first, second := pool.Admit(t.Context()), pool.Admit(t.Context()); !first || !second {
 			t.Fatal("two places expected")
 		}
 		go func() {

@@ -8,9 +8,9 @@ import (
 	"time"
 
 	"github.com/go-resty/resty/v2"
-)
 
-// The stand-in's demo partner (mockplatform: DemoPartner…), as its log line "ready" tells it.
+	"github.com/partnerkit/partnerkit/mockplatform"
+)
 
 // Platform is a running stand-in and its controls.
 type Platform struct {
@@ -31,10 +31,10 @@ func StartPlatform(ctx context.Context, bin Binaries, tee io.Writer, args ...str
 	if err != nil {
 		return nil, err
 	}
-	control := p.attr("control_url")
+	control := p.attr("control")
 	return &Platform{
-		Process: p, URL: p.attr("platform_url"), Control: control,
-		PartnerPath: p.attr("partner_path"), PartnerHash: p.attr("partner_hash"), PartnerKey: p.attr("partner_key"),
+		Process: p, URL: p.attr("platform"), Control: control,
+		PartnerPath: mockplatform.DemoPartner.Path, PartnerHash: mockplatform.DemoPartner.Hash, PartnerKey: mockplatform.DemoPartner.Key,
 		http: resty.New().SetBaseURL(control).SetTimeout(30 * time.Second),
 	}, nil
 }
@@ -69,9 +69,8 @@ type User struct {
 
 // Payment is a payment as the stand-in sees it.
 type Payment struct {
-	ID       string `json:"id"`
-	State    string `json:"state"`
-	Attempts int    `json:"attempts"`
+	ID    string `json:"id"`
+	State string `json:"state"`
 }
 
 // User asks for a user.

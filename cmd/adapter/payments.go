@@ -1,0 +1,266 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/partnerkit/partnerkit/adapter"
+	"github.com/partnerkit/partnerkit/adapter/store"
+	"github.com/partnerkit/partnerkit/adapter/worker"
+	"github.com/partnerkit/partnerkit/contract/money"
+)
+
+type paymentsCmd struct {
+	List   listPaymentsCmd `cmd:"" help:"List payments, newest first."`
+	Show   showPaymentCmd  `cmd:"" help:"Show a payment with its history."`
+	Create createCmd       `cmd:"" help:"Pay directly (doPayment): from the user's balance to the platform."`
+	Refund refundCmd       `cmd:"" help:"Refund a confirmed payment, wholly or in part (negative doPayment)."`
+}
+
+// paymentJSON is a payment as commands print it; the amount is a decimal.
+type paymentJSON struct {
+	Num        int64       `json:"num"`
+	ID         string      `json:"id"`
+	Kind       string      `json:"kind"`
+	User       string      `json:"user"`
+	Amount     string      `json:"amount"`
+	Currency   string      `json:"currency"`
+	State      string      `json:"state"`
+	Reason     string      `json:"reason,omitempty"`
+	Attempt    int         `json:"attempt"`
+	RefundOf   int64       `json:"refund_of,omitempty"`
+	ReceivedAt string      `json:"received_at"`
+	UpdatedAt  string      `json:"updated_at"`
+	NextAt     string      `json:"next_at,omitempty"`
+	History    []eventJSON `json:"history,omitempty"`
+}
+
+type eventJSON struct {
+	At      string  `json:"at"`
+	Event   string  `json:"event"`
+	From    string  `json:"from,omitempty"`
+	To      string  `json:"to"`
+	Attempt int     `json:"attempt,omitempty"`
+	Verdict string  `json:"verdict,omitempty"`
+	Code    int     `json:"code,omitempty"`
+	TookMS  float64 `json:"took_ms,omitempty"`
+	Detail  string  `json:"detail,omitempty"`
+}
+
+func paymentRow(p adapter.Payment) paymentJSON {
+	return paymentJSON{
+		Num: p.Num, ID: p.Key.ID, Kind: string(p.Kind), User: p.User, Amount: p.Amount.Text(), Currency: p.Amount.Currency().Code(),
+		State: string(p.State), Reason: p.Reason, Attempt: p.Attempt, RefundOf: p.RefundOf,
+		ReceivedAt: stamp(p.ReceivedAt), UpdatedAt: stamp(p.UpdatedAt), NextAt: stamp(p.NextAt),
+	}
+}
+
+type listPaymentsCmd struct {
+	databaseFlags
+	outputFlags
+	User   string          `placeholder:"HASH" help:"Only this user's."`
+	State  []adapter.State `placeholder:"STATE" help:"Only in these states: received, reserved, confirming, confirmed, declining, declined, in_doubt."`
+	Kind   []adapter.Kind  `placeholder:"KIND" help:"Only of these kinds: topup, direct, refund."`
+	Before int64           `placeholder:"NUM" help:"Go on before this payment."`
+	Limit  int             `default:"50" placeholder:"N" help:"How many at most. Default: ${default}."`
+}
+
+// Run lists payments.
+func (c listPaymentsCmd) Run(ctx context.Context, out io.Writer, log *slog.Logger) (err error) {
+	var faults []error
+	for _, s := range c.State {
+		if !slices.Contains(adapter.States, s) {
+			faults = append(faults, fmt.Errorf("--state: %q is no state; see --help", s))
+		}
+	}
+	for _, k := range c.Kind {
+		if !slices.Contains([]adapter.Kind{adapter.TopUp, adapter.Direct, adapter.Refund}, k) {
+			faults = append(faults, fmt.Errorf("--kind: %q is no kind; see --help", k))
+		}
+	}
+	if err := refuse(faults); err != nil {
+		return err
+	}
+	st, err := c.open(ctx, log)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, st.Close()) }()
+	payments, err := st.Payments(ctx, store.Filter{User: c.User, States: c.State, Kinds: c.Kind, Before: c.Before, Limit: c.Limit})
+	if err != nil {
+		return err
+	}
+	rows := make([]paymentJSON, len(payments))
+	t := table{head: []string{"NUM", "ID", "KIND", "USER", "AMOUNT", "STATE", "RECEIVED", "REASON"}}
+	for i, p := range payments {
+		rows[i] = paymentRow(p)
+		t.add(strconv.FormatInt(p.Num, 10), p.Key.ID, string(p.Kind), p.User, p.Amount.String(), string(p.State), stamp(p.ReceivedAt), p.Reason)
+	}
+	return c.print(out, rows, t.String())
+}
+
+type showPaymentCmd struct {
+	databaseFlags
+	outputFlags
+	ID string `arg:"" help:"The payment's id (32 characters) or number."`
+}
+
+// Run shows one payment.
+func (c showPaymentCmd) Run(ctx context.Context, out io.Writer, log *slog.Logger) (err error) {
+	st, err := c.open(ctx, log)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, st.Close()) }()
+	p, err := findPayment(ctx, st, c.ID)
+	if err != nil {
+		return err
+	}
+	return printPayment(ctx, out, c.outputFlags, st, p)
+}
+
+// findPayment takes the platform's id or our number.
+func findPayment(ctx context.Context, st *store.Store, name string) (p adapter.Payment, err error) {
+	if num, parseErr := strconv.ParseInt(name, 10, 64); parseErr == nil && len(name) < 20 {
+		p, err = st.PaymentByNum(ctx, num)
+	} else {
+		p, err = st.Payment(ctx, adapter.Key{Platform: adapter.PlatformIntegra, ID: name})
+	}
+	if err != nil {
+		return p, fmt.Errorf("payment %s: %w", name, err)
+	}
+	return p, nil
+}
+
+// printPayment prints a payment with its history.
+func printPayment(ctx context.Context, out io.Writer, f outputFlags, st *store.Store, p adapter.Payment) error {
+	history, err := st.History(ctx, p.Num)
+	if err != nil {
+		return err
+	}
+	row := paymentRow(p)
+	t := table{head: []string{"AT", "EVENT", "STATE", "ATTEMPT", "VERDICT", "TOOK", "DETAIL"}}
+	for _, e := range history {
+		row.History = append(row.History, eventJSON{
+			At: stamp(e.At), Event: string(e.Kind), From: string(e.From), To: string(e.To), Attempt: e.Attempt,
+			Verdict: string(e.Verdict), Code: e.Code, TookMS: float64(e.Took.Microseconds()) / 1000, Detail: e.Detail,
+		})
+		attempt, took := "", ""
+		if e.Verdict != "" {
+			attempt, took = strconv.Itoa(e.Attempt), e.Took.Round(time.Microsecond).String()
+		}
+		t.add(stamp(e.At), string(e.Kind), string(e.To), attempt, string(e.Verdict), took, e.Detail)
+	}
+	text := fmt.Sprintf("%s %d: %s of user %s\nid        %s\nstate     %s", p.Kind, p.Num, p.Amount, p.User, p.Key.ID, p.State)
+	if p.Reason != "" {
+		text += "\nreason    " + p.Reason
+	}
+	if !p.NextAt.IsZero() {
+		text += "\nnext try  " + stamp(p.NextAt)
+	}
+	return f.print(out, row, text+"\n\n"+t.String())
+}
+
+// actFlags are those of the commands that move money at the platform.
+type actFlags struct {
+	databaseFlags
+	keyFlags
+	platformFlags
+	notifyFlags
+	outputFlags
+	Key string `required:"" placeholder:"TEXT" help:"Your name for it: repeated under the same key it is the same payment, made once."`
+}
+
+// act accepts a payment and carries it as far as it goes at once. If it is not settled then,
+// a running service goes on with it.
+func (f actFlags) act(ctx context.Context, out io.Writer, log *slog.Logger, make func(*store.Store) (adapter.Payment, error)) (err error) {
+	p, err := openPartner(ctx, f.databaseFlags, f.keyFlags, f.platformFlags, f.notifyFlags, log)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, p.close()) }()
+	pay, err := make(p.store)
+	if err != nil {
+		return err
+	}
+	pol := policy(serveDefaults)
+	pool, err := worker.New(p.store, p.client, known{p.store}, worker.Config{Policy: pol, CallTimeout: f.CallTimeout, Log: log})
+	if err != nil {
+		return err
+	}
+	pay.Owner, pay.NextAt = p.store.Owner(), time.Now().UTC().Truncate(time.Microsecond).Add(pol.Lease)
+	stored, first, err := p.store.Accept(ctx, pay)
+	if err != nil {
+		return err
+	}
+	if first {
+		// From here on the money may move: Ctrl-C must not leave that to a lease.
+		if stored, err = pool.Drive(context.WithoutCancel(ctx), stored); err != nil {
+			return err
+		}
+	}
+	if err := printPayment(ctx, out, f.outputFlags, p.store, stored); err != nil {
+		return err
+	}
+	switch {
+	case stored.State == adapter.Confirmed:
+		return nil
+	case stored.State == adapter.Declined:
+		return fmt.Errorf("payment was declined: %s", stored.Reason)
+	}
+	return fmt.Errorf("payment is %s; a running service goes on with it", stored.State)
+}
+
+type createCmd struct {
+	actFlags
+	User   string `arg:"" help:"The user's hash."`
+	Amount string `arg:"" help:"The amount, for example 250 or 99.90."`
+}
+
+// Run makes a direct payment.
+func (c createCmd) Run(ctx context.Context, out io.Writer, log *slog.Logger) error {
+	amount, err := money.Parse(c.Amount, currency)
+	if err != nil {
+		return refuse([]error{fmt.Errorf("amount: %w", err)})
+	}
+	return c.act(ctx, out, log, func(st *store.Store) (adapter.Payment, error) {
+		if _, err := st.User(ctx, c.User); err != nil {
+			return adapter.Payment{}, fmt.Errorf("user %s: %w", c.User, err)
+		}
+		return adapter.NewDirect(c.User, amount, c.Key, time.Now())
+	})
+}
+
+type refundCmd struct {
+	actFlags
+	ID     string `arg:"" help:"The confirmed payment's id or number."`
+	Amount string `arg:"" optional:"" help:"A part of it; without, the whole sum."`
+}
+
+// Run makes a refund.
+func (c refundCmd) Run(ctx context.Context, out io.Writer, log *slog.Logger) error {
+	var part money.Amount
+	if c.Amount != "" {
+		var err error
+		if part, err = money.Parse(c.Amount, currency); err != nil {
+			return refuse([]error{fmt.Errorf("amount: %w", err)})
+		}
+	}
+	return c.act(ctx, out, log, func(st *store.Store) (adapter.Payment, error) {
+		original, err := findPayment(ctx, st, c.ID)
+		if err != nil {
+			return adapter.Payment{}, err
+		}
+		amount := original.Amount
+		if c.Amount != "" {
+			amount = part
+		}
+		return adapter.NewRefund(original, amount, c.Key, time.Now())
+	})
+}

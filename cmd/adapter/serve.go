@@ -1,0 +1,137 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/partnerkit/partnerkit/adapter"
+	"github.com/partnerkit/partnerkit/adapter/integra"
+	"github.com/partnerkit/partnerkit/adapter/store"
+	"github.com/partnerkit/partnerkit/adapter/web"
+	"github.com/partnerkit/partnerkit/adapter/worker"
+)
+
+type serveCmd struct {
+	databaseFlags
+	keyFlags
+	platformFlags
+	notifyFlags
+	serveFlags
+}
+
+// Help is shown by `adapter serve --help`.
+func (serveCmd) Help() string {
+	return `Examples:
+  adapter serve --platform-url https://api.promopult.org --partner-hash H --notify-url-base https://pay.example.com
+  ADAPTER_PARTNER_KEY=… adapter serve --config adapter.yaml
+  adapter serve --database postgres://adapter@db/adapter --master-key-file /run/secrets/master-key …
+
+Platform notifications come to /integra/notify; /healthz, /readyz and /metrics are for operations.
+On SIGTERM new requests are refused, running work is finished, waiting work is given back.`
+}
+
+// Run serves until ctx is done. The parts stop in order: first the listener, so that nothing
+// new comes in, then the workers, then the store, which has to outlive them both.
+func (c serveCmd) Run(ctx context.Context, log *slog.Logger) error {
+	err := refuse(c.databaseFlags.faults(), c.keyFlags.faults(c.databaseFlags), c.platformFlags.faults(),
+		c.notifyFlags.faults(), c.serveFlags.faults(c.CallTimeout))
+	if err != nil {
+		return err
+	}
+	keys, err := c.keyFlags.open(c.databaseFlags, log)
+	if err != nil {
+		return err
+	}
+	tokens, err := notifyTokens(keys, c.NotifyTokenTTL)
+	if err != nil {
+		return err
+	}
+	endpoint, err := newEndpoint(c.notifyFlags, tokens)
+	if err != nil {
+		return err
+	}
+
+	var st *store.Store
+	metrics := web.NewMetrics(func(ctx context.Context) (web.Backlog, error) { return backlog(ctx, st) }, time.Now, log)
+	pol := policy(c.serveFlags)
+	st, err = store.Open(ctx, store.Config{
+		Database: c.Database, Currency: currency, Policy: pol, Log: log, Serve: true, Migrate: c.Migrate || c.isNew(),
+		MaxWaiting: c.MaxWaiting,
+		OnCommit:   func(s store.CommitStats) { metrics.Committed(s.Size, s.Took) },
+	})
+	if err != nil {
+		return err
+	}
+	client, err := newClient(c.platformFlags, c.Workers, st, keys, metrics.Called)
+	if err != nil {
+		return errors.Join(err, st.Close())
+	}
+	defer client.Close()
+	pool, err := worker.New(st, client, known{st}, worker.Config{
+		Policy: pol, Workers: c.Workers, Queue: c.Queue, ReceiveOnly: c.ReceiveOnly,
+		CallTimeout: c.CallTimeout, Grace: c.ShutdownGrace, Log: log,
+		OnStep: func(p adapter.Payment, _ adapter.Event) { metrics.Stepped(p) },
+	})
+	if err != nil {
+		return errors.Join(err, st.Close())
+	}
+	receiver := integra.NewReceiver(adapter.NewService(st, pool, pol, time.Now), endpoint, integra.ReceiverConfig{
+		Currency: currency, Log: log, Observe: metrics.Notified,
+	})
+	server := web.New(web.Config{Listen: c.Listen, Grace: c.ShutdownGrace, Log: log})
+	server.Handle(endpoint.Pattern(), receiver)
+	server.Handle("/metrics", metrics.Handler(), "GET")
+	server.Check("database", st.Ping)
+	server.Check("workers", func(context.Context) error { return pool.Healthy() })
+	addr, err := server.Listen(ctx)
+	if err != nil {
+		return errors.Join(err, st.Close())
+	}
+
+	return c.runAll(ctx, log, addr.String(), server, pool, st)
+}
+
+// runAll runs the parts until ctx is done or one of them fails, and stops them in order.
+func (c serveCmd) runAll(ctx context.Context, log *slog.Logger, addr string, server *web.Server, pool *worker.Pool, st *store.Store) error {
+	storeCtx, stopStore := context.WithCancel(context.WithoutCancel(ctx))
+	poolCtx, stopPool := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopStore()
+	defer stopPool()
+	all, failed := errgroup.WithContext(ctx)
+	poolDone := make(chan struct{})
+	all.Go(func() error { return part("store", st.Run(storeCtx)) })
+	all.Go(func() error {
+		defer close(poolDone)
+		return part("workers", pool.Run(poolCtx))
+	})
+	all.Go(func() error {
+		err := server.Run(failed)
+		stopPool()
+		<-poolDone
+		stopStore()
+		return part("server", err)
+	})
+	log.InfoContext(ctx, "ready", "listen", addr, "version", version, "database", c.redacted(),
+		"workers", c.Workers, "receive_only", c.ReceiveOnly)
+	err := all.Wait()
+	log.Info("stopped")
+	return errors.Join(err, st.Close())
+}
+
+func part(name string, err error) error {
+	if err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	return nil
+}
+
+// backlog is what the metrics tell of the store.
+func backlog(ctx context.Context, st *store.Store) (web.Backlog, error) {
+	s, err := st.Stats(ctx)
+	return web.Backlog{Unfinished: s.Unfinished, Oldest: s.Oldest}, err
+}

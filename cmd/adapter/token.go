@@ -1,0 +1,81 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"time"
+
+	"github.com/partnerkit/partnerkit/adapter"
+	"github.com/partnerkit/partnerkit/adapter/token"
+	"github.com/partnerkit/partnerkit/adapter/vault"
+)
+
+type tokenCmd struct {
+	Mint      mintCmd      `cmd:"" help:"Mint an API token, or with --user a notify token."`
+	MasterKey masterKeyCmd `cmd:"" help:"Print a new random master key for --master-key-file."`
+}
+
+type mintCmd struct {
+	databaseFlags
+	keyFlags
+	Name  string        `placeholder:"NAME" help:"API token: the program or person that holds it."`
+	Scope []string      `placeholder:"SCOPE" help:"API token: what it may do; several are joined by commas."`
+	User  string        `placeholder:"HASH" help:"Notify token: the user that notifications may be about."`
+	TTL   time.Duration `name:"ttl" default:"168h" placeholder:"TIME" help:"How long it is good. Default: ${default}."`
+}
+
+// Run prints the token alone.
+func (c mintCmd) Run(_ context.Context, out io.Writer, log *slog.Logger) error {
+	faults := c.keyFlags.faults(c.databaseFlags)
+	switch {
+	case c.User != "" && (c.Name != "" || len(c.Scope) > 0):
+		faults = append(faults, errors.New("--user: a notify token has no --name and no --scope"))
+	case c.User != "" && !adapter.ValidUserHash(c.User):
+		faults = append(faults, errors.New("--user: must be a hash of 32 letters or digits"))
+	case c.User == "" && (c.Name == "" || len(c.Scope) == 0):
+		faults = append(faults, errors.New("--name and --scope: an API token needs both; a notify token needs --user"))
+	}
+	if c.TTL < time.Minute {
+		faults = append(faults, errors.New("--ttl: must be at least 1m"))
+	}
+	if err := refuse(c.databaseFlags.faults(), faults); err != nil {
+		return err
+	}
+	keys, err := c.keyFlags.open(c.databaseFlags, log)
+	if err != nil {
+		return err
+	}
+	text, err := c.mint(keys)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintln(out, text)
+	return err
+}
+
+func (c mintCmd) mint(keys *vault.Vault) (string, error) {
+	if c.User != "" {
+		tokens, err := notifyTokens(keys, c.TTL)
+		if err != nil {
+			return "", err
+		}
+		return tokens.Mint(c.User)
+	}
+	tokens, err := apiTokens(keys)
+	if err != nil {
+		return "", err
+	}
+	return tokens.Mint(token.Grant{ID: rand.Text(), Name: c.Name, Scopes: c.Scope, Expires: time.Now().Add(c.TTL)})
+}
+
+type masterKeyCmd struct{}
+
+// Run prints the key.
+func (masterKeyCmd) Run(out io.Writer) error {
+	_, err := fmt.Fprintln(out, vault.NewKey())
+	return err
+}
