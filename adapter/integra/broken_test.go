@@ -30,17 +30,6 @@ var yes = func() string {
 	return fmt.Sprintf("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", len(body), body)
 }()
 
-// serve is a platform that gives one answer to everything.
-func serve(t testing.TB, status int, body string) string {
-	t.Helper()
-	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		w.WriteHeader(status)
-		_, _ = w.Write([]byte(body))
-	}))
-	t.Cleanup(s.Close)
-	return s.URL
-}
-
 // fate is what happens to the nth request (from 1) once it has arrived whole. It reports
 // whether the connection lives on.
 type fate func(conn *net.TCPConn, n int) (goOn bool)

@@ -45,9 +45,10 @@ type ClientConfig struct {
 // A Client calls the platform's methods. It never repeats a call: repeats belong to the
 // payment's schedule, which is durable. It is safe for concurrent use.
 type Client struct {
-	cfg  ClientConfig
-	http *resty.Client
-	keys *keyring
+	cfg       ClientConfig
+	http      *resty.Client
+	keys      *keyring
+	addresses map[integra.Method]string // up to and including "?k="
 }
 
 // keepAlive is how long an idle connection is kept: less than the 5 s after which Apache, and
@@ -71,8 +72,14 @@ func NewClient(cfg ClientConfig, users UserSource, vault Vault) (*Client, error)
 		cfg.Observe = func(string, adapter.Outcome) {}
 	}
 	var faults []error
-	if _, err := integra.RequestURL(cfg.BaseURL, cfg.PartnerPath, integra.Hello, "", nil); err != nil {
-		faults = append(faults, err)
+	addresses := map[integra.Method]string{}
+	for _, m := range integra.Methods() {
+		address, err := integra.RequestURL(cfg.BaseURL, cfg.PartnerPath, m, "", nil)
+		if err != nil {
+			faults = append(faults, err)
+			break
+		}
+		addresses[m] = address
 	}
 	if err := cfg.Partner.Validate(); err != nil {
 		faults = append(faults, fmt.Errorf("partner: %w", err))
@@ -88,13 +95,13 @@ func NewClient(cfg ClientConfig, users UserSource, vault Vault) (*Client, error)
 		SetRedirectPolicy(resty.RedirectPolicyFunc(func(*http.Request, []*http.Request) error {
 			return http.ErrUseLastResponse // a call that moves money goes where it was sent
 		})).
-		SetResponseBodyLimit(cfg.MaxAnswer).
+		SetDoNotParseResponse(true). // exchange reads the answer, bounded
 		SetHeaders(map[string]string{
 			"User-Agent":   "partnerkit-adapter",
 			"Content-Type": "application/json", // as the official client, although there is no body
 			"Accept":       "application/json",
 		})
-	return &Client{cfg: cfg, http: hc, keys: newKeyring(users, vault, cfg.Now)}, nil
+	return &Client{cfg: cfg, http: hc, keys: newKeyring(users, vault, cfg.Now), addresses: addresses}, nil
 }
 
 func setDefault[T comparable](v *T, def T) {
@@ -164,24 +171,34 @@ func (c *Client) exchange(ctx context.Context, m integra.Method, cred integra.Cr
 	if err != nil {
 		return notSent(err)
 	}
-	address, err := integra.RequestURL(c.cfg.BaseURL, c.cfg.PartnerPath, m, k, nil)
-	if err != nil {
-		return notSent(err)
-	}
 	ctx, cancel := context.WithTimeout(ctx, c.cfg.Timeout)
 	defer cancel()
 	var s sending
 	// POST, as the official client does, and not only for style: net/http silently repeats a
 	// GET whose kept-alive connection breaks. A POST it repeats only if no byte of it was
 	// written.
-	answer, err := c.http.R().SetContext(s.watch(ctx)).Post(address)
-	if err != nil {
-		if !s.possible() {
-			return notSent(err)
-		}
+	answer, err := c.http.R().SetContext(s.watch(ctx)).Post(c.addresses[m] + url.QueryEscape(k))
+	switch {
+	case err != nil && !s.possible():
+		return notSent(err)
+	case err != nil:
 		return unknown(reason(err))
 	}
-	return judgeAnswer(answer.StatusCode(), answer.Body(), check)
+	body, err := c.read(answer.RawResponse)
+	if err != nil {
+		return unknown(reason(err))
+	}
+	return judgeAnswer(answer.StatusCode(), body, check)
+}
+
+// read returns the body of an answer that is whole and within the limit.
+func (c *Client) read(r *http.Response) ([]byte, error) {
+	defer func() { _ = r.Body.Close() }()
+	body, err := io.ReadAll(io.LimitReader(r.Body, int64(c.cfg.MaxAnswer)+1))
+	if err == nil && len(body) > c.cfg.MaxAnswer {
+		err = fmt.Errorf("the answer is longer than %d bytes", c.cfg.MaxAnswer)
+	}
+	return body, err
 }
 
 // sending watches whether a request may have been written. It asks net/http less than it
