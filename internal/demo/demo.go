@@ -146,6 +146,7 @@ func target(request string) string {
 // answer is the body of a raw answer, or its status where the body is a page.
 func answer(status int, raw string) string {
 	_, body, _ := strings.Cut(raw, "\r\n\r\n")
+	body = strings.TrimSpace(body)
 	if !json.Valid([]byte(body)) {
 		return fmt.Sprintf("HTTP %d", status)
 	}

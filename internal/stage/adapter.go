@@ -65,13 +65,14 @@ type Adapter struct {
 	URL string
 }
 
-// Start starts the service; tee, if any, gets a copy of its log.
+// Start starts the service and waits until it is ready; tee, if any, gets a copy of its log.
 func (p *Partner) Start(ctx context.Context, tee io.Writer) (*Adapter, error) {
-	proc, err := start(ctx, "adapter", p.bin.Adapter, []string{"serve"}, p.env, tee)
+	proc, err := start("adapter", p.bin.Adapter, []string{"serve"}, p.env, tee)
 	if err != nil {
 		return nil, err
 	}
-	return &Adapter{Process: proc, URL: "http://" + p.listen}, nil
+	a := &Adapter{Process: proc, URL: "http://" + p.listen}
+	return a, a.answers(ctx, a.URL+"/readyz")
 }
 
 // Run runs a command of the adapter and returns what it printed.

@@ -27,13 +27,18 @@ type Platform struct {
 // them it takes free ports of the loopback interface. tee, if any, gets a copy of its log.
 func StartPlatform(ctx context.Context, bin Binaries, tee io.Writer, args ...string) (*Platform, error) {
 	args = append([]string{"--log-format", "json", "--listen", "127.0.0.1:0", "--control-listen", "127.0.0.1:0"}, args...)
-	p, err := start(ctx, "stand-in", bin.Mockplatform, args, nil, tee)
+	p, err := start("stand-in", bin.Mockplatform, args, nil, tee)
 	if err != nil {
 		return nil, err
 	}
-	control := p.attr("control")
+	ready, err := p.announced(ctx)
+	if err != nil {
+		return nil, err
+	}
+	url, _ := ready["platform"].(string)
+	control, _ := ready["control"].(string)
 	return &Platform{
-		Process: p, URL: p.attr("platform"), Control: control,
+		Process: p, URL: url, Control: control,
 		PartnerPath: mockplatform.DemoPartner.Path, PartnerHash: mockplatform.DemoPartner.Hash, PartnerKey: mockplatform.DemoPartner.Key,
 		http: resty.New().SetBaseURL(control).SetTimeout(30 * time.Second),
 	}, nil
@@ -57,6 +62,18 @@ func (p *Platform) Do(ctx context.Context, method, path string, body, into any) 
 		return fmt.Errorf("control API: %s %s: %s: %s", method, path, res.Status(), res.Body())
 	}
 	return nil
+}
+
+// Fetch makes one call of platform traffic and returns the body of an answer 200.
+func (p *Platform) Fetch(ctx context.Context, method, address string) ([]byte, error) {
+	res, err := p.http.R().SetContext(ctx).Execute(method, address)
+	if err != nil {
+		return nil, fmt.Errorf("platform: %w", err)
+	}
+	if res.StatusCode() != http.StatusOK {
+		return nil, fmt.Errorf("platform: %s", res.Status())
+	}
+	return res.Body(), nil
 }
 
 // User is what the stand-in knows of a user.

@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
 	"os/exec"
 	"strings"
@@ -26,7 +27,7 @@ const readyTimeout = 30 * time.Second
 type Process struct {
 	name  string
 	cmd   *exec.Cmd
-	ready map[string]any // attributes of the log line "ready"
+	ready chan map[string]any // attributes of the log line "ready"
 
 	done chan struct{} // closed when the process has ended
 	err  error         // valid once done is closed
@@ -35,9 +36,8 @@ type Process struct {
 	log strings.Builder
 }
 
-// start runs a binary and waits for its log line "ready". The line and all others are JSON on
-// the standard error, which is kept and copied to tee.
-func start(ctx context.Context, name, binary string, args, env []string, tee io.Writer) (*Process, error) {
+// start runs a binary. What it logs, on the standard error, is kept and copied to tee.
+func start(name, binary string, args, env []string, tee io.Writer) (*Process, error) {
 	cmd := exec.Command(binary, args...) //nolint:gosec,noctx // our own binaries; they are stopped by signal, not by context
 	cmd.Env = append(os.Environ(), env...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // Ctrl-C reaches us, and we stop them in order
@@ -48,28 +48,67 @@ func start(ctx context.Context, name, binary string, args, env []string, tee io.
 	if err := cmd.Start(); err != nil {
 		return nil, fmt.Errorf("start %s: %w", name, err)
 	}
-	p := &Process{name: name, cmd: cmd, done: make(chan struct{})}
-	ready := make(chan map[string]any, 1)
+	p := &Process{name: name, cmd: cmd, ready: make(chan map[string]any, 1), done: make(chan struct{})}
 	go func() {
 		defer close(p.done)
-		p.read(stderr, tee, ready)
+		p.read(stderr, tee)
 		p.err = cmd.Wait()
 	}()
+	return p, nil
+}
 
+// announced waits for the log line "ready", in JSON, and returns its attributes.
+func (p *Process) announced(ctx context.Context) (attrs map[string]any, err error) {
 	ctx, cancel := context.WithTimeout(ctx, readyTimeout)
 	defer cancel()
 	select {
-	case p.ready = <-ready:
-		return p, nil
+	case attrs = <-p.ready:
+		return attrs, nil
 	case <-p.done:
-		return nil, fmt.Errorf("%s ended before it was ready: %w\n%s", name, p.err, p.Log())
+		return nil, p.early()
 	case <-ctx.Done():
-		return nil, errors.Join(fmt.Errorf("%s is not ready: %w\n%s", name, ctx.Err(), p.Log()), p.Kill())
+		return nil, p.late(ctx.Err())
 	}
 }
 
+// answers waits until the address answers 200.
+func (p *Process) answers(ctx context.Context, address string) error {
+	ctx, cancel := context.WithTimeout(ctx, readyTimeout)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	if err != nil {
+		return err
+	}
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for {
+		res, err := http.DefaultClient.Do(req) //nolint:gosec // an address of ours
+		if err == nil {
+			_ = res.Body.Close()
+			if res.StatusCode == http.StatusOK {
+				return nil
+			}
+		}
+		select {
+		case <-tick.C:
+		case <-p.done:
+			return p.early()
+		case <-ctx.Done():
+			return p.late(ctx.Err())
+		}
+	}
+}
+
+func (p *Process) early() error {
+	return fmt.Errorf("%s ended before it was ready: %w\n%s", p.name, p.err, p.Log())
+}
+
+func (p *Process) late(err error) error {
+	return errors.Join(fmt.Errorf("%s is not ready: %w\n%s", p.name, err, p.Log()), p.Kill())
+}
+
 // read keeps what the process logs and finds the line "ready".
-func (p *Process) read(stderr io.Reader, tee io.Writer, ready chan<- map[string]any) {
+func (p *Process) read(stderr io.Reader, tee io.Writer) {
 	lines := bufio.NewReader(stderr)
 	for {
 		line, err := lines.ReadString('\n')
@@ -83,7 +122,7 @@ func (p *Process) read(stderr io.Reader, tee io.Writer, ready chan<- map[string]
 			var attrs map[string]any
 			if json.Unmarshal([]byte(line), &attrs) == nil {
 				select {
-				case ready <- attrs:
+				case p.ready <- attrs:
 				default:
 				}
 			}
@@ -92,12 +131,6 @@ func (p *Process) read(stderr io.Reader, tee io.Writer, ready chan<- map[string]
 			return
 		}
 	}
-}
-
-// attr is an attribute of the line "ready".
-func (p *Process) attr(name string) string {
-	text, _ := p.ready[name].(string)
-	return text
 }
 
 // Log is what the process has logged so far.
