@@ -11,8 +11,8 @@ import (
 
 	"github.com/partnerkit/partnerkit/adapter"
 	"github.com/partnerkit/partnerkit/adapter/integra"
-	"github.com/partnerkit/partnerkit/contract/money"
 	wire "github.com/partnerkit/partnerkit/contract/integra"
+	"github.com/partnerkit/partnerkit/contract/money"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }

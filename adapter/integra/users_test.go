@@ -103,7 +103,9 @@ func TestRegister(t *testing.T) {
 		},
 		{
 			name: "registered, but not stored", reg: whole, answers: []string{registered}, store: adapter.ErrConflict, calls: []string{firstCall}, returns: firstHash,
-			check: func(err error) bool { return errors.Is(err, adapter.ErrConflict) && !strings.Contains(err.Error(), "q8w1") },
+			check: func(err error) bool {
+				return errors.Is(err, adapter.ErrConflict) && !strings.Contains(err.Error(), "q8w1")
+			},
 		},
 	}
 	for _, tt := range tests {
