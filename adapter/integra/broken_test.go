@@ -62,7 +62,7 @@ func newWreck(t testing.TB, early func(*net.TCPConn) bool, f fate) *wreck {
 			open = append(open, conn)
 			mu.Unlock()
 			all.Go(func() {
-				defer conn.Close()
+				defer func() { _ = conn.Close() }()
 				tcp := conn.(*net.TCPConn)
 				if early != nil && !early(tcp) {
 					return

@@ -131,8 +131,13 @@ func transport(cfg ClientConfig) *http.Transport {
 // silent is resty's logger: what it would say holds addresses, and they hold k.
 type silent struct{}
 
+// Errorf is part of resty.Logger.
 func (silent) Errorf(string, ...any) {}
-func (silent) Warnf(string, ...any)  {}
+
+// Warnf is part of resty.Logger.
+func (silent) Warnf(string, ...any) {}
+
+// Debugf is part of resty.Logger.
 func (silent) Debugf(string, ...any) {}
 
 // Close closes idle connections.

@@ -23,9 +23,9 @@ func NewLogger(w io.Writer, format string, level slog.Leveler) (*slog.Logger, er
 	return nil, fmt.Errorf("log format %q: possible are json and text", format)
 }
 
-// Redact, for slog.HandlerOptions.ReplaceAttr, hides attributes whose name, or whose group's
-// name, is that of a secret. It goes by names alone: what is inside a struct or a text is
-// kept out by whoever makes it.
+// Redact hides attributes whose name, or whose group's name, is that of a secret; it is made
+// for slog.HandlerOptions.ReplaceAttr. It goes by names alone: what is inside a struct or a
+// text is kept out by whoever makes it.
 func Redact(groups []string, a slog.Attr) slog.Attr {
 	if isSecret(a.Key) {
 		return slog.String(a.Key, redacted)

@@ -153,7 +153,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	h["Cache-Control"] = noStore
 	h["Content-Security-Policy"] = noContent
 	if r.Body != http.NoBody {
-		r.Body = http.MaxBytesReader(t, r.Body, s.cfg.MaxBody)
+		r.Body = http.MaxBytesReader(w, r.Body, s.cfg.MaxBody)
 	}
 	s.router.ServeHTTP(t, r)
 }
@@ -179,11 +179,13 @@ type tracker struct {
 	begun bool
 }
 
+// WriteHeader notes that the answer begins.
 func (t *tracker) WriteHeader(status int) {
 	t.begun = t.begun || status >= http.StatusOK // 1xx comes before the answer
 	t.ResponseWriter.WriteHeader(status)
 }
 
+// Write notes that the answer begins.
 func (t *tracker) Write(p []byte) (int, error) {
 	t.begun = true
 	return t.ResponseWriter.Write(p)

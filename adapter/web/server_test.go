@@ -64,10 +64,15 @@ func run(t *testing.T, cfg web.Config, setup func(*web.Server)) *running {
 	r.url = "http://" + addr.String()
 	var ctx context.Context
 	ctx, r.stop = context.WithCancel(context.Background())
-	go func() { r.done <- s.Run(ctx) }()
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		r.done <- s.Run(ctx)
+	}()
 	t.Cleanup(func() {
 		r.stop()
 		r.client.CloseIdleConnections()
+		<-ended
 	})
 	return r
 }
@@ -79,7 +84,7 @@ func (r *running) get(t *testing.T, path string) (int, http.Header, string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer resp.Body.Close()
+	defer func() { _ = resp.Body.Close() }()
 	body, err := io.ReadAll(resp.Body)
 	if err != nil {
 		t.Fatal(err)
@@ -267,7 +272,7 @@ func TestSlowHeaderIsCutOff(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer conn.Close()
+	defer func() { _ = conn.Close() }()
 	_, _ = io.WriteString(conn, "GET /healthz HTTP/1.1\r\nHost: x\r\nX-Slow: ")
 	if rest, err := io.ReadAll(conn); err != nil { // until the server hangs up
 		t.Errorf("read %q, %v; want the server to hang up", rest, err)
@@ -291,7 +296,7 @@ func TestEventStreamsAreFlushed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer resp.Body.Close()
+	defer func() { _ = resp.Body.Close() }()
 	first := make([]byte, 6)
 	if _, err := io.ReadFull(resp.Body, first); err != nil || string(first) != "first\n" {
 		t.Errorf("read %q, %v; want the first event before the handler ends", first, err)
@@ -415,7 +420,7 @@ func (b *blank) Write(p []byte) (int, error) { return len(p), nil }
 
 func ExampleServer() {
 	s := web.New(web.Config{Listen: "127.0.0.1:0"})
-	s.Handle("/hello", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "hello") }), http.MethodGet)
+	s.Handle("/hello", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "hello") }), http.MethodGet)
 	s.Check("database", func(context.Context) error { return nil })
 	ctx, stop := context.WithCancel(context.Background())
 	if _, err := s.Listen(ctx); err != nil {
