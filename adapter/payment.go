@@ -27,7 +27,7 @@ var (
 	ErrClosed = errors.New("store is closed")
 )
 
-// Platform names; a payment's key begins with one.
+// PlatformIntegra begins the key of every payment at Integra.
 const PlatformIntegra = "integra"
 
 // Kind tells why money moves.

@@ -74,7 +74,7 @@ type Pool struct {
 	stalled atomic.Bool          // places are full and nobody finished within Admission
 	stopped atomic.Bool
 	health  atomic.Pointer[error] // why due work is not being claimed; nil error when it is
-	mu      sync.RWMutex // held to submit, so that stopping sees every job
+	mu      sync.RWMutex          // held to submit, so that stopping sees every job
 }
 
 // New returns a pool that is not running yet. Its error names the setting at fault.
