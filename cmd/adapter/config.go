@@ -1,10 +1,8 @@
 package main
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net"
 	"net/url"
@@ -13,10 +11,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-
-	"github.com/alecthomas/kong"
-	kongyaml "github.com/alecthomas/kong-yaml"
-	"gopkg.in/yaml.v3"
 
 	"github.com/partnerkit/partnerkit/adapter/vault"
 	"github.com/partnerkit/partnerkit/contract/integra"
@@ -103,7 +97,7 @@ func (f keyFlags) faults(db databaseFlags) (faults []error) {
 func (f keyFlags) open(db databaseFlags, log *slog.Logger) (*vault.Vault, error) {
 	text := f.MasterKey
 	if file := f.keyFile(db); file != "" {
-		raw, err := os.ReadFile(file)
+		raw, err := os.ReadFile(file) //nolint:gosec // the operator names the file
 		if errors.Is(err, os.ErrNotExist) && f.MasterKeyFile == "" {
 			raw, err = newKeyFile(file)
 			log.Warn("made a master key: keep a copy of it, without it the users' crypt keys cannot be read", "file", file)
@@ -285,60 +279,6 @@ func refuse(groups ...[]error) error {
 	}
 	slices.SortStableFunc(faults, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
 	return &configError{faults}
-}
-
-// flatYAML resolves flags from a flat YAML file: a key is a flag's name whatever the command,
-// and a key that is no flag's name is refused.
-type flatYAML struct {
-	kong.Resolver
-	keys []string
-}
-
-func loadYAML(r io.Reader) (kong.Resolver, error) {
-	raw, err := io.ReadAll(r)
-	if err != nil {
-		return nil, fmt.Errorf("read configuration file: %w", err)
-	}
-	var keys map[string]any
-	if err := yaml.Unmarshal(raw, &keys); err != nil {
-		return nil, fmt.Errorf("configuration file: %w", err)
-	}
-	resolver, err := kongyaml.Loader(bytes.NewReader(raw))
-	if err != nil {
-		return nil, err
-	}
-	f := flatYAML{Resolver: resolver}
-	for key := range keys {
-		f.keys = append(f.keys, key)
-	}
-	slices.Sort(f.keys)
-	return f, nil
-}
-
-// Resolve looks the flag up at the top of the file.
-func (f flatYAML) Resolve(ctx *kong.Context, _ *kong.Path, flag *kong.Flag) (any, error) {
-	return f.Resolver.Resolve(ctx, &kong.Path{App: ctx.Model}, flag)
-}
-
-// Validate refuses keys that no command has a flag for.
-func (f flatYAML) Validate(app *kong.Application) error {
-	known := map[string]bool{}
-	err := kong.Visit(app, func(node kong.Visitable, next kong.Next) error {
-		if flag, ok := node.(*kong.Flag); ok {
-			known[flag.Name] = true
-		}
-		return next(nil)
-	})
-	if err != nil {
-		return err
-	}
-	var faults []error
-	for _, key := range f.keys {
-		if !known[key] {
-			faults = append(faults, fmt.Errorf("configuration file: %q is no setting", key))
-		}
-	}
-	return refuse(faults)
 }
 
 // redacted is the database without its password, for logs.

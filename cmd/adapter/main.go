@@ -18,6 +18,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"github.com/partnerkit/partnerkit/adapter/web"
+	"github.com/partnerkit/partnerkit/cmd/internal/settings"
 )
 
 // version is stamped by the build.
@@ -73,7 +74,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		kong.Name("adapter"),
 		kong.Description(description),
 		kong.DefaultEnvars("ADAPTER"),
-		kong.Configuration(loadYAML),
+		kong.Configuration(settings.LoadYAML),
 		kong.Writers(stdout, stderr),
 		kong.Exit(func(code int) { exit = code }),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}),

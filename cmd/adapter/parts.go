@@ -37,7 +37,9 @@ func policy(f serveFlags) adapter.Policy {
 	return adapter.Policy{
 		Lease:      f.Lease,
 		DeclineFor: 24 * time.Hour,
-		Retry:      func(n int) time.Duration { return pause(n, f.RetryFirst, f.RetryMax, mathrand.Float64()) },
+		Retry: func(n int) time.Duration {
+			return pause(n, f.RetryFirst, f.RetryMax, mathrand.Float64()) //nolint:gosec // it spreads retries, it keeps no secret
+		},
 	}
 }
 

@@ -208,10 +208,10 @@ func (f actFlags) act(ctx context.Context, out io.Writer, log *slog.Logger, make
 	if err := printPayment(ctx, out, f.outputFlags, p.store, stored); err != nil {
 		return err
 	}
-	switch {
-	case stored.State == adapter.Confirmed:
+	switch stored.State {
+	case adapter.Confirmed:
 		return nil
-	case stored.State == adapter.Declined:
+	case adapter.Declined:
 		return fmt.Errorf("payment was declined: %s", stored.Reason)
 	}
 	return fmt.Errorf("payment is %s; a running service goes on with it", stored.State)

@@ -14,6 +14,8 @@ import (
 	"syscall"
 
 	"github.com/alecthomas/kong"
+
+	"github.com/partnerkit/partnerkit/cmd/internal/settings"
 )
 
 // version is stamped by the build.
@@ -63,7 +65,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		kong.Name("mockplatform"),
 		kong.Description(description),
 		kong.DefaultEnvars("MOCKPLATFORM"),
-		kong.Configuration(loadYAML),
+		kong.Configuration(settings.LoadYAML),
 		kong.Writers(stdout, stderr),
 		kong.Exit(func(code int) { exit = code }),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}),

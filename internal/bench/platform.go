@@ -38,7 +38,7 @@ func startPlatform(ctx context.Context, takes time.Duration) (*slowPlatform, err
 			return
 		}
 		time.Sleep(takes)
-		_, _ = w.Write(body)
+		_, _ = w.Write(body) //nolint:gosec // JSON, and nobody's browser reads it
 	})}
 	go func() { _ = p.srv.Serve(l) }()
 	return p, nil

@@ -169,18 +169,28 @@ func (s *set) duration(d time.Duration) (string, error) {
 	case d == 0:
 		return s.texts.say("kit.ms", "0")
 	case d < time.Millisecond:
-		return s.texts.say("kit.us", fmt.Sprint(d.Microseconds()))
+		return s.texts.say("kit.us", strconv.FormatInt(d.Microseconds(), 10))
 	case d < time.Second:
-		return s.texts.say("kit.ms", fmt.Sprint(d.Milliseconds()))
+		return s.texts.say("kit.ms", strconv.FormatInt(d.Milliseconds(), 10))
 	case d < 10*time.Second:
 		seconds := strconv.FormatFloat(d.Truncate(10*time.Millisecond).Seconds(), 'f', -1, 64)
 		return s.texts.say("kit.s", decimalPoint(s.lang, seconds))
 	case d < time.Minute:
-		return s.texts.say("kit.s", fmt.Sprint(int(d.Seconds())))
+		return s.texts.say("kit.s", strconv.Itoa(int(d.Seconds())))
 	case d < time.Hour:
-		return s.texts.say("kit.min_s", int(d.Minutes()), int(d.Seconds())%60)
+		return s.twoUnits("min", int(d/time.Minute), "s", int(d%time.Minute/time.Second))
 	case d < 48*time.Hour:
-		return s.texts.say("kit.h_min", int(d.Hours()), int(d.Minutes())%60)
+		return s.twoUnits("h", int(d/time.Hour), "min", int(d%time.Hour/time.Minute))
 	}
-	return s.texts.say("kit.d_h", int(d.Hours())/24, int(d.Hours())%24)
+	return s.twoUnits("d", int(d/(24*time.Hour)), "h", int(d%(24*time.Hour)/time.Hour))
+}
+
+// twoUnits writes a number of large units and, unless there are none, of small ones.
+func (s *set) twoUnits(large string, n int, small string, m int) (string, error) {
+	text, err := s.texts.say("kit."+large, strconv.Itoa(n))
+	if err != nil || m == 0 {
+		return text, err
+	}
+	rest, err := s.texts.say("kit."+small, strconv.Itoa(m))
+	return text + " " + rest, err
 }

@@ -33,7 +33,7 @@ func TestAgo(t *testing.T) {
 		}
 		for _, tt := range tests {
 			want := []string{tt.ru, tt.en}[pick]
-			if got, err := set.ago(noon.Add(-tt.ago), noon); got != want || err != nil {
+			if got, err := set.ago(noon.Add(-tt.ago), noon); strings.ReplaceAll(got, nbsp, " ") != want || err != nil {
 				t.Errorf("%s, %s ago: %q, %v; want %q", lang, tt.ago, got, err, want)
 			}
 		}
@@ -53,6 +53,8 @@ func TestDuration(t *testing.T) {
 		{5 * time.Second, "5 с", "5 s"},
 		{59*time.Second + 900*time.Millisecond, "59 с", "59 s"},
 		{200 * time.Second, "3 мин 20 с", "3 min 20 s"},
+		{24 * time.Hour, "24 ч", "24 h"},
+		{5 * time.Minute, "5 мин", "5 min"},
 		{26*time.Hour + 5*time.Minute, "26 ч 5 мин", "26 h 5 min"},
 		{732 * time.Hour, "30 дн. 12 ч", "30 d 12 h"},
 		{-5 * time.Second, "−5 с", "−5 s"},
@@ -64,7 +66,7 @@ func TestDuration(t *testing.T) {
 		}
 		for _, tt := range tests {
 			want := []string{tt.ru, tt.en}[pick]
-			if got, err := set.duration(tt.d); got != want || err != nil {
+			if got, err := set.duration(tt.d); strings.ReplaceAll(got, nbsp, " ") != want || err != nil {
 				t.Errorf("%s, %s: %q, %v; want %q", lang, tt.d, got, err, want)
 			}
 		}

@@ -200,7 +200,7 @@ func In(folder string) Binaries {
 
 // Build compiles the commands of this module into folder.
 func Build(ctx context.Context, folder string) (Binaries, error) {
-	cmd := exec.CommandContext(ctx, "go", "build", "-o", folder+"/",
+	cmd := exec.CommandContext(ctx, "go", "build", "-o", folder+"/", //nolint:gosec // our own module
 		"github.com/partnerkit/partnerkit/cmd/adapter", "github.com/partnerkit/partnerkit/cmd/mockplatform")
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {

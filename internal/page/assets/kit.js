@@ -36,6 +36,11 @@
     button.focus();
   });
 
+  // --- Whoever comes to a field with an error is about to type another value.
+  document.addEventListener("focusin", ({ target }) => {
+    if (target.matches('input[aria-invalid="true"]')) target.select();
+  });
+
   // --- Times. The server wrote "5 s ago"; we go on counting in its words and by its clock.
   const skew = Date.now() - Number(root.dataset.now);
   const ago = root.dataset.ago.split("|");

@@ -1,4 +1,7 @@
-package main
+// Package settings reads the commands' YAML files: flat, a key is the name of a flag whatever
+// the command, and a key that is no flag's name is refused. kong-yaml alone would look for a
+// command's flags under the command's name and pass over what it does not know.
+package settings
 
 import (
 	"bytes"
@@ -13,14 +16,13 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-// flatYAML resolves flags from a flat YAML file: a key is the name of a flag, whatever the
-// command, and any other key is refused.
 type flatYAML struct {
 	kong.Resolver
 	keys []string
 }
 
-func loadYAML(r io.Reader) (kong.Resolver, error) {
+// LoadYAML is a kong.ConfigurationLoader.
+func LoadYAML(r io.Reader) (kong.Resolver, error) {
 	raw, err := io.ReadAll(r)
 	if err != nil {
 		return nil, fmt.Errorf("read configuration file: %w", err)
@@ -31,7 +33,7 @@ func loadYAML(r io.Reader) (kong.Resolver, error) {
 	}
 	resolver, err := kongyaml.Loader(bytes.NewReader(raw))
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("configuration file: %w", err)
 	}
 	return flatYAML{resolver, slices.Sorted(maps.Keys(values))}, nil
 }
@@ -41,7 +43,7 @@ func (f flatYAML) Resolve(ctx *kong.Context, _ *kong.Path, flag *kong.Flag) (any
 	return f.Resolver.Resolve(ctx, &kong.Path{App: ctx.Model}, flag)
 }
 
-// Validate refuses keys that no flag has for a name.
+// Validate refuses keys that no flag of any command has for a name, all at once.
 func (f flatYAML) Validate(app *kong.Application) error {
 	known := map[string]bool{}
 	err := kong.Visit(app, func(node kong.Visitable, next kong.Next) error {
