@@ -151,10 +151,10 @@ func (h *handler) servePage(w http.ResponseWriter, c *call) {
 	case c.request.Method == http.MethodPost && c.form().Has("amount"):
 		c.exchange.Method = MethodTopUp
 		form := c.form()
-		payment, err := h.p.TopUp(session.User, form.Get("amount"), Via(form.Get("via")))
+		payment, err := h.p.TopUp(session.User, typedAmount(form.Get("amount")), Via(form.Get("via")))
 		c.exchange.Payment = payment.ID
 		errors.As(err, &refusal)
-		h.pages.toppedUp(&screen, c.request, session, payment, err)
+		h.pages.toppedUp(&screen, c.request, session, form.Get("amount"), err)
 	default:
 		h.p.rememberLogin(c.user, template)
 		h.pages.screen(&screen, c.request, session)

@@ -135,7 +135,7 @@ func (p *Platform) expire(pay *payment, after time.Duration) {
 	if pay.state.Final() {
 		return
 	}
-	pay.reason = fmt.Sprintf("expired: not confirmed within %s", after)
+	pay.reason, pay.expired = fmt.Sprintf("expired: not confirmed within %s", after), true
 	p.settle(pay, Declined)
 	u.tell(p, notToppedUp, pay.amount.Short())
 }

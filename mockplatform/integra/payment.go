@@ -44,6 +44,7 @@ type Payment struct {
 	Credited  money.Amount // what the balance changed by; nothing until confirmed
 	State     State
 	Reason    string // of a decline, for people; "" if the partner gave none
+	Expired   bool   // declined because nobody confirmed it in time
 	ErrorCode int    // of a decline, as the partner gave it
 	ErrorLink string // of a decline, as the partner gave it
 	CreatedAt time.Time
@@ -82,6 +83,7 @@ type payment struct {
 	credited   money.Amount
 	state      State
 	reason     string
+	expired    bool
 	errorCode  int
 	errorLink  string
 	created    time.Time
@@ -97,7 +99,7 @@ func (p *payment) view() Payment {
 	return Payment{
 		ID: p.id, Number: p.number, Kind: p.kind, User: p.user.hash,
 		Amount: p.amount, Bonus: p.bonus, Credited: p.credited,
-		State: p.state, Reason: p.reason, ErrorCode: p.errorCode, ErrorLink: p.errorLink,
+		State: p.state, Reason: p.reason, Expired: p.expired, ErrorCode: p.errorCode, ErrorLink: p.errorLink,
 		CreatedAt: p.created, SettledAt: p.settled,
 		Attempts: append([]Attempt(nil), p.attempts...), NextTry: p.nextTry,
 	}
