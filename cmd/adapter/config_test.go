@@ -1,0 +1,151 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// adapterRun runs the command in a folder of its own.
+func adapterRun(t *testing.T, args ...string) (code int, stdout, stderr string) {
+	t.Helper()
+	var out, errs bytes.Buffer
+	code = run(context.Background(), args, &out, &errs)
+	return code, out.String(), errs.String()
+}
+
+func TestServeNamesEveryFaultAtOnce(t *testing.T) {
+	code, _, stderr := adapterRun(t, "serve",
+		"--database", "mysql://x", "--master-key", "short", "--platform-url", "ftp://x", "--partner-path", "a b",
+		"--partner-hash", "abc", "--cipher", "rot13", "--call-timeout", "1ms", "--notify-url-base", "https://x/?q=1",
+		"--notify-auth", "secret", "--notify-secret", "short", "--notify-token-ttl", "1s", "--param-id", "a&b",
+		"--listen", "nowhere", "--workers", "0", "--lease", "1ms", "--retry-first", "1h")
+	if code != exitUsage {
+		t.Errorf("exit code %d; want %d", code, exitUsage)
+	}
+	for _, want := range []string{
+		"--database", "--master-key", "--platform-url", "--partner-path", "--partner-hash", "--partner-key", "--cipher",
+		"--call-timeout", "--notify-url-base", "--notify-secret", "--notify-token-ttl", "--param-", "--listen",
+		"--workers", "--lease", "--retry-first", "16 to mend",
+	} {
+		if !strings.Contains(stderr, want) {
+			t.Errorf("%q is not named in\n%s", want, stderr)
+		}
+	}
+	if strings.Contains(stderr, "short") {
+		t.Errorf("a secret is repeated in\n%s", stderr)
+	}
+}
+
+func TestEnvironmentAndFileNameTheSameThings(t *testing.T) {
+	dir := t.TempDir()
+	file := filepath.Join(dir, "adapter.yaml")
+	write(t, file, "database: mysql://from-file\n")
+	t.Run("file", func(t *testing.T) {
+		if _, _, stderr := adapterRun(t, "ledger", "verify", "--config", file); !strings.Contains(stderr, "--database") {
+			t.Errorf("the file was not read: %s", stderr)
+		}
+	})
+	t.Run("environment", func(t *testing.T) {
+		t.Setenv("ADAPTER_DATABASE", "mysql://from-env")
+		if _, _, stderr := adapterRun(t, "ledger", "verify"); !strings.Contains(stderr, "--database") {
+			t.Errorf("the environment was not read: %s", stderr)
+		}
+	})
+	t.Run("a key that is no setting", func(t *testing.T) {
+		write(t, file, "databse: sqlite:x\nlistne: y\n")
+		code, _, stderr := adapterRun(t, "ledger", "verify", "--config", file)
+		if code != exitUsage || !strings.Contains(stderr, "databse") || !strings.Contains(stderr, "listne") {
+			t.Errorf("exit code %d: %s", code, stderr)
+		}
+	})
+}
+
+func write(t *testing.T, file, text string) {
+	t.Helper()
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestHelpShowsExamples(t *testing.T) {
+	for _, args := range [][]string{{"--help"}, {"serve", "--help"}} {
+		code, stdout, _ := adapterRun(t, args...)
+		if code != exitOK || !strings.Contains(stdout, "Examples:") {
+			t.Errorf("%v: exit code %d\n%s", args, code, stdout)
+		}
+	}
+}
+
+// The key file is made once, with a mode that keeps it private, and never overwritten.
+func TestMasterKeyFileIsMadeOnce(t *testing.T) {
+	db := filepath.Join(t.TempDir(), "a.db")
+	mint := func() string {
+		code, out, errs := adapterRun(t, "token", "mint", "--database", "sqlite:"+db, "--user", strings.Repeat("u", 32))
+		if code != exitOK {
+			t.Fatalf("exit code %d: %s", code, errs)
+		}
+		return out
+	}
+	mint()
+	first, err := os.ReadFile(db + ".key")
+	if err != nil {
+		t.Fatal(err)
+	}
+	mint()
+	second, err := os.ReadFile(db + ".key")
+	if err != nil || !bytes.Equal(first, second) {
+		t.Errorf("the key changed: %v", err)
+	}
+	if info, err := os.Stat(db + ".key"); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("mode %v, %v", info.Mode(), err)
+	}
+}
+
+func TestPauseDoublesWithJitterUpToTheLongest(t *testing.T) {
+	first, longest := 500*time.Millisecond, 10*time.Minute
+	for n := 1; n <= 100; n++ {
+		whole := min(first<<min(n-1, 20), longest)
+		if got := pause(n, first, longest, 0); got != whole/2 {
+			t.Errorf("pause %d without dice: %s; want %s", n, got, whole/2)
+		}
+		if got := pause(n, first, longest, 1); got != whole {
+			t.Errorf("pause %d with full dice: %s; want %s", n, got, whole)
+		}
+	}
+}
+
+func TestWrongUseIsToldApartFromFailure(t *testing.T) {
+	missing := filepath.Join(t.TempDir(), "none", "a.db")
+	tests := []struct {
+		name string
+		args []string
+		code int
+		want string
+	}{
+		{"unknown command", []string{"fly"}, exitUsage, "fly"},
+		{"unknown flag", []string{"serve", "--fly"}, exitUsage, "fly"},
+		{"log level", []string{"token", "master-key", "--log-level", "loud"}, exitUsage, "loud"},
+		{"log format", []string{"token", "master-key", "--log-format", "xml"}, exitUsage, "xml"},
+		{"negative deposit", []string{"ledger", "deposit", strings.Repeat("u", 32), "--", "-5"}, exitUsage, "amount"},
+		{"amount with comma", []string{"ledger", "deposit", strings.Repeat("u", 32), "1,5"}, exitUsage, "amount"},
+		{"user that is no hash", []string{"ledger", "deposit", "bob", "5"}, exitUsage, "user"},
+		{"unknown state", []string{"payments", "list", "--state", "lost"}, exitUsage, "lost"},
+		{"unknown kind", []string{"payments", "list", "--kind", "gift"}, exitUsage, "gift"},
+		{"unknown screen", []string{"login-link", strings.Repeat("u", 32), "--r", "go/away"}, exitUsage, "--r"},
+		{"token for nobody", []string{"token", "mint"}, exitUsage, "--user"},
+		{"database that cannot be", []string{"ledger", "verify", "--database", "sqlite:" + missing}, exitFailed, "database"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			code, _, stderr := adapterRun(t, tt.args...)
+			if code != tt.code || !strings.Contains(stderr, tt.want) {
+				t.Errorf("exit code %d, want %d; stderr %q, want %q in it", code, tt.code, stderr, tt.want)
+			}
+		})
+	}
+}
