@@ -96,7 +96,7 @@ func New(cfg Config) (_ *Server, err error) {
 		return nil, fmt.Errorf("clock: %w", err)
 	}
 	s.integra, err = integra.New(integra.Config{
-		Clock: s.clock, Dice: s.dice, Journal: s.journal,
+		Clock: s.clock, Dice: s.dice, Journal: s.journal, Log: cfg.Log,
 		Partners: cfg.Partners, Settings: settings,
 		Workers: cfg.NotifyWorkers, KeepPayments: cfg.KeepPayments,
 	})

@@ -107,8 +107,8 @@ func (h *handler) serveAPI(w http.ResponseWriter, c *call) {
 	}
 	answer = lost.instead(answer)
 	c.record(answer, refusal, lost)
-	h.p.world.RUnlock()
 	h.p.retire()
+	h.p.world.RUnlock()
 	if answer != nil {
 		answer.write(w)
 		return

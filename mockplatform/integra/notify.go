@@ -64,14 +64,13 @@ func (n *notifier) start() {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.ctx, n.cancel = context.WithCancel(context.Background())
-	n.stopped = false
+	n.held, n.stopped = nil, false
 }
 
 // stop forgets what waits, ends what is on its way, and waits for that.
 func (n *notifier) stop() {
 	n.mu.Lock()
-	n.stopped = true
-	n.queue, n.held = nil, nil
+	n.queue, n.stopped = nil, true
 	n.cancel()
 	n.mu.Unlock()
 	n.idle.Wait()

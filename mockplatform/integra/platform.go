@@ -34,9 +34,9 @@ type Config struct {
 	Clock    *clock.Clock
 	Dice     *dice.Dice
 	Journal  *journal.Journal
-	Log      *slog.Logger
-	Partners []Partner // that exist from the start
-	Settings Settings  // at the start; see DefaultSettings
+	Log      *slog.Logger // nowhere if nil
+	Partners []Partner    // that exist from the start
+	Settings Settings     // at the start; see DefaultSettings
 	// Workers bounds how many notifications are on their way at once; 64 if 0.
 	Workers int
 	// KeepPayments bounds how many final payments are remembered; 50,000 if 0. Older ones
@@ -85,6 +85,9 @@ func New(cfg Config) (*Platform, error) {
 	if cfg.KeepPayments <= 0 {
 		cfg.KeepPayments = 50_000
 	}
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
 	if err := cfg.Settings.Validate(); err != nil {
 		return nil, err
 	}
@@ -99,8 +102,9 @@ func New(cfg Config) (*Platform, error) {
 // Close stops the notifications and waits for those on their way.
 func (p *Platform) Close() { p.notifier.stop() }
 
-// Reset goes back to the state that New gave. Meanwhile, when nothing is on its way and
-// nobody looks, it calls also, to reset what the platform shares with others.
+// Reset goes back to the state that New gave. Meanwhile, when no notification is on its way
+// and no request looks at the state, it calls also, to reset what the platform shares with
+// others: at least the clock, where payments of the past have timers.
 func (p *Platform) Reset(also func()) {
 	p.notifier.stop()
 	p.world.Lock()
@@ -120,12 +124,14 @@ func (p *Platform) clear() error {
 	p.settings.Store(&settings)
 	p.users = newIndex[*user]()
 	p.payments = newIndex[*payment]()
-	p.partners = map[string]*partner{}
-	p.logins = map[string]*user{}
-	p.number = firstNumber
 	p.messages.Store(0)
 	p.counters.Store(0)
 	p.retired = nil
+	p.register.Lock()
+	p.partners = map[string]*partner{}
+	p.logins = map[string]*user{}
+	p.number = firstNumber
+	p.register.Unlock()
 	for _, partner := range p.cfg.Partners {
 		if err := p.PutPartner(partner); err != nil {
 			return err
