@@ -206,10 +206,10 @@ func (c *Client) read(r *http.Response) ([]byte, error) {
 	return body, err
 }
 
-// sending watches whether a request may have been written. It asks net/http less than it
-// could: WroteHeaders, which is what one would look at, is called by a goroutine that may
-// get to it after the call was given up. GotConn comes before, in the caller's own, so
-// without it nothing was written. A second GetConn means that net/http starts over, which
+// sending watches whether a request may have been written. WroteHeaders is what one would
+// look at, but another goroutine calls it, and nothing promises that it has done so by the
+// time a call is given up. GotConn comes before any writing, in the caller's own goroutine,
+// so without it nothing was written. A second GetConn means that net/http starts over, which
 // with a POST it does only after having written nothing.
 type sending struct{ connected atomic.Bool }
 

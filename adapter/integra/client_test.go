@@ -2,12 +2,15 @@ package integra_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"net/http"
 	"net/url"
 	"strings"
 	"testing"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/jarcoal/httpmock"
@@ -376,4 +379,41 @@ func TestErrorsKeepTheAddressToThemselves(t *testing.T) {
 	if o.Verdict != adapter.NotSent || strings.Contains(o.Detail, "zaa") || strings.Contains(o.Detail, url.QueryEscape(userHash)) {
 		t.Errorf("Call = %+v; want not sent, without the request's address", o)
 	}
+}
+
+// FuzzAnswer: whatever the platform answers, a yes is believed only if it says so itself, about
+// this payment, and what is kept of it can be stored.
+func FuzzAnswer(f *testing.F) {
+	f.Add(200, `{"status":{"code":0,"message":"ok"},"error":false,"data":{"transactionId":"`+paymentID+`"}}`)
+	f.Add(400, `{"status":{"code":9,"message":"no"},"error":true}`)
+	f.Add(500, "")
+	f.Add(200, "<html>")
+	c, _ := newClient(f, platform, func(cfg *integra.ClientConfig) { cfg.MaxAnswer = 1 << 16 })
+	p := payment(f, adapter.TopUp, adapter.Reserved)
+	f.Fuzz(func(t *testing.T, status int, body string) {
+		answering(c, status, body, userKey)
+		o := c.Call(t.Context(), p)
+		switch o.Verdict {
+		case adapter.Accepted:
+			var said struct {
+				Status struct{ Code int }
+				Error  bool
+				Data   struct{ TransactionID string }
+			}
+			err := json.Unmarshal([]byte(body), &said)
+			if err != nil || status < 200 || status > 299 || said.Status.Code != 0 || said.Error || said.Data.TransactionID != paymentID {
+				t.Errorf("%d %q is taken for a yes", status, body)
+			}
+		case adapter.Refused:
+			if status >= 500 || o.Code == 0 {
+				t.Errorf("%d %q is taken for a no: %+v", status, body, o)
+			}
+		case adapter.Unknown:
+		default:
+			t.Errorf("%d %q: %+v although it was sent", status, body, o)
+		}
+		if !utf8.ValidString(o.Detail) || strings.ContainsFunc(o.Detail, unicode.IsControl) || utf8.RuneCountInString(o.Detail) > 300 {
+			t.Errorf("detail %q cannot be stored", o.Detail)
+		}
+	})
 }

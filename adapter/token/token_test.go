@@ -229,6 +229,9 @@ func TestAPI(t *testing.T) {
 	if _, err := a.Verify(raw(`{"alg":"HS256","kid":"`+kid+`"}`, `{"aud":"partnerkit-api","exp":1800000000,"sub":"x"}`, secret, sha256.New)); !errors.Is(err, token.ErrInvalid) {
 		t.Errorf("no jti: %v; want ErrInvalid", err)
 	}
+	if _, err := a.Verify(apiElsewhere + strings.Repeat("A", 4096)); !errors.Is(err, token.ErrInvalid) || !strings.Contains(err.Error(), "malformed") {
+		t.Errorf("over-long: %v; want ErrInvalid, malformed", err)
+	}
 	c.at = time.Unix(exp+30, 0)
 	if _, err := a.Verify(apiElsewhere); !errors.Is(err, token.ErrExpired) {
 		t.Errorf("expired: %v; want ErrExpired", err)

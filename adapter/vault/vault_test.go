@@ -142,6 +142,36 @@ func TestSealedKeyOpensForItsUserOnly(t *testing.T) {
 	})
 }
 
+func TestOpenSaysWhy(t *testing.T) {
+	t.Parallel()
+	v := open(t, master)
+	whole, err := hex.DecodeString(sealedElsewhere)
+	if err != nil {
+		t.Fatal(err)
+	}
+	with := func(at int, b byte) []byte {
+		changed := bytes.Clone(whole)
+		changed[at] = b
+		return changed
+	}
+	tests := []struct {
+		says   string
+		sealed []byte
+	}{
+		{"only 0 bytes", nil},
+		{"only 32 bytes", whole[:32]},
+		{"version 2 is unknown", with(0, 2)},
+		{"master key ff15a350, which is not configured", with(1, 0xff)},
+		{"damaged", with(40, 0)},
+		{"damaged", whole[:33]},
+	}
+	for _, tt := range tests {
+		if _, err := v.Open(user, tt.sealed); !errors.Is(err, vault.ErrSealed) || !strings.Contains(err.Error(), tt.says) || !strings.Contains(err.Error(), user) {
+			t.Errorf("Open of %x: %v; want ErrSealed that says %q and names the user", tt.sealed, err, tt.says)
+		}
+	}
+}
+
 func TestSealTwiceDiffers(t *testing.T) {
 	t.Parallel()
 	v := open(t, master)

@@ -42,27 +42,19 @@ func (s *Server) serveHealth(w http.ResponseWriter, _ *http.Request) {
 	_, _ = w.Write([]byte("ok\n"))
 }
 
-// serveReady answers 200 when every check passes and 503 with the reasons otherwise. A
-// server that is stopping is not ready.
+// serveReady answers 200 when every check passes and 503 with the reasons otherwise. (A
+// server that is stopping takes no connection to ask on.)
 func (s *Server) serveReady(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(r.Context(), checkTimeout)
 	defer cancel()
 	all := readiness{Ready: true, Checks: []checked{}}
-	add := func(name, reason string) {
-		all.Ready = all.Ready && reason == ""
-		all.Checks = append(all.Checks, checked{Name: name, OK: reason == "", Reason: reason})
-	}
-	if s.stopping.Load() {
-		add("serving", "the server is stopping")
-	} else {
-		add("serving", "")
-	}
 	for _, c := range s.checks {
+		result := checked{Name: c.name, OK: true}
 		if err := c.ok(ctx); err != nil {
-			add(c.name, err.Error())
-		} else {
-			add(c.name, "")
+			result.OK, result.Reason = false, err.Error()
+			all.Ready = false
 		}
+		all.Checks = append(all.Checks, result)
 	}
 	w.Header().Set("Content-Type", "application/json")
 	if !all.Ready {

@@ -13,7 +13,6 @@ import (
 	"net"
 	"net/http"
 	"runtime/debug"
-	"sync/atomic"
 	"time"
 
 	"github.com/gorilla/mux"
@@ -38,7 +37,6 @@ type Server struct {
 	router   *mux.Router
 	listener net.Listener
 	checks   []check
-	stopping atomic.Bool
 }
 
 // New returns a server with /healthz and /readyz.
@@ -109,12 +107,10 @@ func (s *Server) Run(ctx context.Context) error {
 			stopped <- nil
 			return
 		}
-		s.stopping.Store(true)
 		grace, done := context.WithTimeout(hard, s.cfg.Grace)
 		defer done()
 		err := srv.Shutdown(grace)
 		if err != nil {
-			cancel()
 			err = errors.Join(fmt.Errorf("requests still ran after %s", s.cfg.Grace), srv.Close())
 		}
 		stopped <- err
