@@ -48,8 +48,9 @@ func Mount(r *mux.Router, cfg Config) {
 	config.DocsPath = ""     // the reader that comes with it is loaded from elsewhere
 	config.SchemasPath = ""
 	config.RejectUnknownQueryParameters = true
-	r.Use(asJSON)
-	h := humamux.New(r, config)
+	calls := r.NewRoute().Subrouter()
+	calls.Use(asJSON)
+	h := humamux.New(calls, config)
 
 	add(h, http.MethodGet, "/healthz", "Whether all listeners serve", a.health)
 	add(h, http.MethodPost, "/reset", "Back to the state after the start: seed, clock, settings, nobody and nothing, empty journal", a.reset)

@@ -79,6 +79,7 @@ type paymentBody struct {
 	Credited  string        `json:"credited" doc:"What the balance changed by"`
 	State     integra.State `json:"state" enum:"unconfirmed,confirmed,declined"`
 	Reason    string        `json:"reason,omitempty" doc:"Of a decline"`
+	Expired   bool          `json:"expired,omitempty" doc:"Declined because nobody confirmed it in time"`
 	ErrorCode int           `json:"error_code,omitempty" doc:"Of a decline, as the partner gave it"`
 	ErrorLink string        `json:"error_link,omitempty" doc:"Of a decline, as the partner gave it"`
 	CreatedMS int64         `json:"created_ms"`
@@ -181,7 +182,7 @@ func paymentOf(p integra.Payment) paymentBody {
 	body := paymentBody{
 		ID: p.ID, Number: p.Number, Kind: p.Kind, User: p.User,
 		Amount: p.Amount.Text(), Bonus: p.Bonus.Text(), Credited: p.Credited.Text(),
-		State: p.State, Reason: p.Reason, ErrorCode: p.ErrorCode, ErrorLink: p.ErrorLink,
+		State: p.State, Reason: p.Reason, Expired: p.Expired, ErrorCode: p.ErrorCode, ErrorLink: p.ErrorLink,
 		CreatedMS: p.CreatedAt.UnixMilli(), SettledMS: orZero(p.SettledAt), NextTryMS: orZero(p.NextTry),
 		Attempts: make([]attemptBody, len(p.Attempts)),
 	}
