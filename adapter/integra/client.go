@@ -248,7 +248,7 @@ func judgeAnswer(status int, body []byte, check accept) adapter.Outcome {
 }
 
 func notSent(err error) adapter.Outcome {
-	return adapter.Outcome{Verdict: adapter.NotSent, Detail: reason(err)}
+	return adapter.Outcome{Verdict: adapter.NotSent, Detail: clean(reason(err))}
 }
 
 func unknown(detail string) adapter.Outcome {
