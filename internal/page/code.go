@@ -95,7 +95,8 @@ func masked(text string, secrets []string) []segment {
 	return out
 }
 
-// printable shows bytes that have no look of their own by their number.
+// printable shows bytes that have no look of their own by their number. Lines end with LF or
+// CR LF alike.
 func printable(text string) string {
 	var b strings.Builder
 	for i := 0; i < len(text); {
@@ -103,6 +104,7 @@ func printable(text string) string {
 		switch {
 		case r == '\n' || r == '\t':
 			b.WriteRune(r)
+		case r == '\r' && strings.HasPrefix(text[i:], "\r\n"): // how HTTP ends its lines
 		case r == '\r':
 			b.WriteString(`\r`)
 		case r == utf8.RuneError && size == 1:

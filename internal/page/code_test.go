@@ -15,7 +15,8 @@ func TestMasked(t *testing.T) {
 		secrets    []string
 		want       string // with masks
 	}{
-		{name: "nothing secret", text: "GET / HTTP/1.1\r\n\r\n", want: "GET / HTTP/1.1\\r\n\\r\n"},
+		{name: "nothing secret", text: "GET / HTTP/1.1\r\n\r\n", want: "GET / HTTP/1.1\n\n"},
+		{name: "a line end that is none", text: "a\rb\r", want: `a\rb\r`},
 		{name: "twice", text: `{"cryptKey":"abc"} abc`, secrets: []string{"abc"}, want: `{"cryptKey":"` + mask + `"} ` + mask},
 		{name: "the longer one", text: "abcdef abc", secrets: []string{"abc", "abcdef"}, want: mask + " " + mask},
 		{name: "one after the other", text: "abcxyz", secrets: []string{"xyz", "abc"}, want: mask + mask},

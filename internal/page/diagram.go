@@ -62,8 +62,8 @@ type Fact struct{ Name, Value string }
 
 // Sizes of a diagram in its own units, which are pixels where there is room.
 const (
-	minGap    = 148 // between two lanes; as wide as the labels need
-	maxGap    = 240
+	minGap    = 216 // between two lanes; as wide as the labels need
+	maxGap    = 280
 	laneLeft  = 150 // the first lane; the times stand left of it
 	laneRight = 60  // what is right of the last lane
 	laneWidth = 112 // of a lane's name
@@ -229,7 +229,7 @@ func (s *set) lay(d Diagram) (drawing, error) {
 			}
 		}
 		y += rowSize
-		since, err := s.duration(e.at.Sub(events[0].at))
+		since, err := s.duration(e.at.Sub(events[0].at).Truncate(time.Millisecond))
 		if err != nil {
 			return drawing{}, err
 		}

@@ -18,6 +18,7 @@ import (
 //	state name              the badge of a state: icon, word, colour
 //	badge role text         a badge with words of the page's own
 //	id text                 a long id, shortened in the middle, copied by a button
+//	short text              the same without the button, for links
 //	ago time now            5 s ago; moment time: the time of day to the millisecond
 //	duration d              12 ms
 //	copied text             a button that copies text
@@ -59,7 +60,8 @@ func (s *set) funcs() template.FuncMap {
 		"badge": func(role Role, text string) (template.HTML, error) {
 			return piece("badge", badge{role, text})
 		},
-		"id": func(text string) (template.HTML, error) { return piece("id", splitID(text)) },
+		"id":    func(text string) (template.HTML, error) { return piece("id", splitID(text)) },
+		"short": func(text string) (template.HTML, error) { return piece("short", splitID(text)) },
 		"ago": func(at, now time.Time) (template.HTML, error) {
 			text, err := s.ago(at, now)
 			if err != nil {
@@ -166,7 +168,7 @@ func (s *set) duration(d time.Duration) (string, error) {
 	case d < 0:
 		text, err := s.duration(-d)
 		return "−" + text, err
-	case d == 0:
+	case d < time.Microsecond:
 		return s.texts.say("kit.ms", "0")
 	case d < time.Millisecond:
 		return s.texts.say("kit.us", strconv.FormatInt(d.Microseconds(), 10))

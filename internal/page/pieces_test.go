@@ -93,8 +93,8 @@ func TestPieces(t *testing.T) {
 		t.Errorf("badge %q says %q", got, text(badge))
 	}
 	id := find(classed("id"))
-	if code := nodes(id, named("code"))[0]; text(code) != "202cb962ac59075b964b07152d234b70" || attr(id, "title") != text(code) {
-		t.Errorf("id says %q with the title %q", text(code), attr(id, "title"))
+	if code := nodes(id, named("code"))[0]; text(code) != "202cb962ac59075b964b07152d234b70" || attr(code, "title") != text(code) {
+		t.Errorf("id says %q with the title %q", text(code), attr(code, "title"))
 	}
 	if got := text(find(classed("id-middle"))); got != "62ac59075b964b07152d23" {
 		t.Errorf("id hides %q", got)

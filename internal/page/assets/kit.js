@@ -117,9 +117,26 @@
   const connection = (state) => () => live(connected = state);
   document.addEventListener("htmx:sse:after:connection", connection("on"));
   document.addEventListener("htmx:sse:error", connection("lost"));
+  // The row whose link the page's address is, since live parts do not know what is open here.
+  const markRow = () => {
+    for (const link of document.querySelectorAll("[data-row]")) {
+      const row = link.closest("tr");
+      if (link.search === location.search) row.setAttribute("aria-current", "true");
+      else row.removeAttribute("aria-current");
+    }
+  };
+
   document.addEventListener("htmx:after:swap", () => {
     if (connected) live(connected);
     showHeld();
+    markRow();
+  });
+  document.addEventListener("htmx:after:history:push", markRow);
+
+  // Filters leave nothing in the address that does not filter.
+  document.addEventListener("formdata", ({ target, formData }) => {
+    if (!target.matches(".filters")) return;
+    for (const [name, value] of [...formData]) if (value === "") formData.delete(name);
   });
 
   // --- Keys.
