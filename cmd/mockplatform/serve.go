@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
-	"runtime/debug"
 	"time"
 
 	"github.com/partnerkit/partnerkit/mockplatform"
@@ -28,7 +27,7 @@ type serveCmd struct {
 
 	JournalExchanges int `default:"10000" placeholder:"N" help:"Exchanges that the journal keeps. Default: ${default}."`
 	JournalMiB       int `name:"journal-mib" default:"16" placeholder:"N" help:"Size of the journal in MiB. Default: ${default}."`
-	KeepPayments     int `default:"50000" placeholder:"N" help:"Final payments that are remembered. Default: ${default}."`
+	KeepPayments     int `default:"30000" placeholder:"N" help:"Final payments that are remembered. Default: ${default}."`
 	NotifyWorkers    int `default:"64" placeholder:"N" help:"Notifications on their way at once. Default: ${default}."`
 }
 
@@ -45,8 +44,6 @@ func (f *serveCmd) Run(ctx context.Context, log *slog.Logger) error {
 	} else if err != nil {
 		return err
 	}
-	// What is kept is bounded, so memory is too: collect sooner rather than grow.
-	debug.SetGCPercent(50)
 	log.Info("ready", "platform", server.PlatformURL(), "control", server.ControlURL(), "seed", server.Seed(), "version", cfg.Version)
 	return server.Run(ctx)
 }

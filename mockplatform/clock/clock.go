@@ -129,6 +129,13 @@ type Timer struct {
 	run   func()
 }
 
+// Due is when the timer runs or ran, in virtual time.
+func (t *Timer) Due() time.Time {
+	t.clock.mu.Lock()
+	defer t.clock.mu.Unlock()
+	return t.due
+}
+
 // Stop keeps the timer from running, and reports whether it did. It does not wait for a
 // function that runs already.
 func (t *Timer) Stop() bool {

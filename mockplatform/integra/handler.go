@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/gorilla/mux"
@@ -65,17 +67,14 @@ type reply struct {
 }
 
 func (a *reply) write(w http.ResponseWriter) {
-	header := w.Header()
-	for name, values := range a.header {
-		header[name] = values
-	}
+	maps.Copy(w.Header(), a.header)
 	w.WriteHeader(a.status)
 	_, _ = w.Write(a.body) // a caller that is gone misses nothing that we could mend
 }
 
 func (h *handler) serve(w http.ResponseWriter, r *http.Request) {
 	vars := mux.Vars(r)
-	c := &call{p: h.p, request: r, path: vars["path"], method: wire.Method(vars["method"])}
+	c := &call{p: h.p, request: r, path: vars["path"], method: methodOf(vars["method"])}
 	c.exchange = &journal.Exchange{
 		Protocol: Protocol, Method: string(c.method), Direction: journal.In,
 		At: h.p.cfg.Clock.Now(), Real: time.Now().UTC(),
@@ -87,11 +86,29 @@ func (h *handler) serve(w http.ResponseWriter, r *http.Request) {
 	h.serveAPI(w, c)
 }
 
+// names gives every method by its name. The journal keeps these strings, and does not keep
+// hold of the addresses that the names were cut out of.
+var names = func() map[string]wire.Method {
+	all := map[string]wire.Method{string(wire.LegacyCreateUser): wire.LegacyCreateUser}
+	for _, m := range wire.Methods() {
+		all[string(m)] = m
+	}
+	return all
+}()
+
+func methodOf(name string) wire.Method {
+	if m, known := names[name]; known {
+		return m
+	}
+	return wire.Method(strings.Clone(name))
+}
+
 // serveAPI carries out a method and answers with an envelope.
 func (h *handler) serveAPI(w http.ResponseWriter, c *call) {
 	h.p.world.RLock()
 	data, refusal := c.do()
-	answer := &reply{status: http.StatusOK, header: http.Header{"Content-Type": {wire.ContentType}}}
+	answer := &reply{status: http.StatusOK, header: w.Header()}
+	answer.header["Content-Type"] = []string{wire.ContentType}
 	if refusal == nil {
 		answer.body = wire.Success(data).Encode()
 	} else {
@@ -125,11 +142,9 @@ func (l LostAnswers) instead(answer *reply) *reply {
 	case LostDrop, LostHang:
 		return nil
 	case LostError:
-		return &reply{
-			status: http.StatusInternalServerError,
-			header: http.Header{"Content-Type": {"text/html; charset=utf-8"}},
-			body:   []byte("<html><head><title>500 Internal Server Error</title></head></html>\n"),
-		}
+		answer.status = http.StatusInternalServerError
+		answer.header["Content-Type"] = []string{"text/html; charset=utf-8"}
+		answer.body = []byte("<html><head><title>500 Internal Server Error</title></head></html>\n")
 	}
 	return answer
 }

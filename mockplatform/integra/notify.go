@@ -97,7 +97,7 @@ func (n *notifier) announce(pay *payment, with Notify) {
 	}
 }
 
-// later sends a notification after a pause in virtual time.
+// later sends a notification after a pause in virtual time. It wants the user's mu held.
 func (n *notifier) later(pause time.Duration, note notification) {
 	if pause == 0 {
 		n.pass(&note)
@@ -106,7 +106,6 @@ func (n *notifier) later(pause time.Duration, note notification) {
 	timer := n.p.cfg.Clock.AfterFunc(pause, func() { n.pass(&note) })
 	if !note.copy {
 		note.pay.retry = timer
-		note.pay.nextTry = n.p.cfg.Clock.Now().Add(pause)
 	}
 }
 
@@ -180,7 +179,7 @@ func (n *notifier) try(ctx context.Context, note *notification) {
 	u.mu.Lock()
 	needless := pay.state.Final() && !note.copy
 	if !note.copy {
-		pay.retry, pay.nextTry = nil, time.Time{}
+		pay.retry = nil
 	}
 	u.mu.Unlock()
 	if needless {

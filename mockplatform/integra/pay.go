@@ -86,7 +86,7 @@ func (p *Platform) confirm(u *user, id, amount string) *Refusal {
 	}
 	switch {
 	case pay.state == Declined:
-		return refuse(CheckState, wire.CodePaymentFinal, fmt.Sprintf("payment %s is declined: %s", id, pay.reason))
+		return refuse(CheckState, wire.CodePaymentFinal, fmt.Sprintf("payment %s is declined: %s", id, pay.decline.reason))
 	case pay.state == Confirmed && sum != pay.credited:
 		return refuse(CheckAmount, wire.CodeAmountDiffers, fmt.Sprintf("payment %s is confirmed over %s, not %s", id, pay.credited, sum))
 	case pay.state == Confirmed && settings.ConfirmRepeated == RepeatRefused:
@@ -120,7 +120,7 @@ func (p *Platform) decline(u *user, args wire.DeclinePaymentArgs) *Refusal {
 	case pay.state == Declined:
 		return nil // a repeat, or the partner agrees that it has expired
 	}
-	pay.reason, pay.errorCode, pay.errorLink = args.ErrorMessage, args.ErrorCode, args.ErrorLink
+	pay.decline = &decline{reason: args.ErrorMessage, code: args.ErrorCode, link: args.ErrorLink}
 	p.settle(pay, Declined)
 	u.tell(p, notToppedUp, pay.amount.Short())
 	return nil
@@ -135,7 +135,7 @@ func (p *Platform) expire(pay *payment, after time.Duration) {
 	if pay.state.Final() {
 		return
 	}
-	pay.reason, pay.expired = fmt.Sprintf("expired: not confirmed within %s", after), true
+	pay.decline = &decline{reason: fmt.Sprintf("expired: not confirmed within %s", after), expired: true}
 	p.settle(pay, Declined)
 	u.tell(p, notToppedUp, pay.amount.Short())
 }
@@ -160,7 +160,6 @@ func (p *Platform) topUpOf(u *user, id string) (*payment, *Refusal) {
 func (p *Platform) settle(pay *payment, state State) {
 	pay.state = state
 	pay.settled = p.cfg.Clock.Now()
-	pay.nextTry = time.Time{}
 	if pay.expiry != nil {
 		pay.expiry.Stop()
 		pay.expiry = nil
@@ -232,7 +231,6 @@ func (p *Platform) direct(u *user, args wire.DoPaymentArgs) (number string, _ *R
 		return "", refusal
 	}
 	pay.number = p.nextNumber()
-	p.payments.add(pay.number, pay)
 	pay.credited = sum
 	u.payments = append(u.payments, pay)
 	p.settle(pay, Confirmed)
@@ -272,9 +270,6 @@ func (p *Platform) retire() {
 		p.retiring.Unlock()
 
 		p.payments.remove(pay.id)
-		if pay.number != "" {
-			p.payments.remove(pay.number)
-		}
 		u := pay.user
 		u.mu.Lock()
 		switch i := slices.Index(u.payments, pay); i {

@@ -1,6 +1,7 @@
 package integra
 
 import (
+	"slices"
 	"time"
 
 	"github.com/partnerkit/partnerkit/contract/money"
@@ -73,7 +74,8 @@ func (p Payment) Acknowledged() bool {
 	return false
 }
 
-// payment is a Payment that lives; all that changes is guarded by user.mu.
+// payment is a Payment that lives; all that changes is guarded by user.mu. There are many,
+// so what few of them have is kept apart.
 type payment struct {
 	id, number string
 	kind       Kind
@@ -82,25 +84,40 @@ type payment struct {
 	bonus      money.Amount
 	credited   money.Amount
 	state      State
-	reason     string
-	expired    bool
-	errorCode  int
-	errorLink  string
+	decline    *decline // nil unless declined
 	created    time.Time
 	settled    time.Time
 	attempts   []Attempt
-	nextTry    time.Time
 	expiry     *clock.Timer // nil when the payment cannot expire
 	retry      *clock.Timer // nil when no notification waits for its time
 }
 
+// decline is why a payment was declined.
+type decline struct {
+	reason  string
+	code    int
+	link    string
+	expired bool
+}
+
+func (p *payment) lockedView() Payment {
+	p.user.mu.Lock()
+	defer p.user.mu.Unlock()
+	return p.view()
+}
+
 // view wants user.mu held.
 func (p *payment) view() Payment {
-	return Payment{
+	view := Payment{
 		ID: p.id, Number: p.number, Kind: p.kind, User: p.user.hash,
-		Amount: p.amount, Bonus: p.bonus, Credited: p.credited,
-		State: p.state, Reason: p.reason, Expired: p.expired, ErrorCode: p.errorCode, ErrorLink: p.errorLink,
-		CreatedAt: p.created, SettledAt: p.settled,
-		Attempts: append([]Attempt(nil), p.attempts...), NextTry: p.nextTry,
+		Amount: p.amount, Bonus: p.bonus, Credited: p.credited, State: p.state,
+		CreatedAt: p.created, SettledAt: p.settled, Attempts: slices.Clone(p.attempts),
 	}
+	if why := p.decline; why != nil {
+		view.Reason, view.ErrorCode, view.ErrorLink, view.Expired = why.reason, why.code, why.link, why.expired
+	}
+	if p.retry != nil {
+		view.NextTry = p.retry.Due()
+	}
+	return view
 }

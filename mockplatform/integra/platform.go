@@ -39,7 +39,7 @@ type Config struct {
 	Settings Settings     // at the start; see DefaultSettings
 	// Workers bounds how many notifications are on their way at once; 64 if 0.
 	Workers int
-	// KeepPayments bounds how many final payments are remembered; 50,000 if 0. Older ones
+	// KeepPayments bounds how many final payments are remembered; 30,000 if 0. Older ones
 	// are forgotten with their ids and hashes; balances stay as they are.
 	KeepPayments int
 }
@@ -55,7 +55,7 @@ type Platform struct {
 	// behalf, and for writing by Reset.
 	world    sync.RWMutex
 	users    *index[*user]
-	payments *index[*payment] // by id, and direct ones by number as well
+	payments *index[*payment] // by id
 
 	register sync.Mutex // guards what follows, and changes of the settings
 	partners map[string]*partner
@@ -83,7 +83,7 @@ func New(cfg Config) (*Platform, error) {
 		cfg.Workers = 64
 	}
 	if cfg.KeepPayments <= 0 {
-		cfg.KeepPayments = 50_000
+		cfg.KeepPayments = 30_000
 	}
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
@@ -263,13 +263,17 @@ func (p *Platform) inOrder(partner string) []*user {
 func (p *Platform) Payment(id string) (Payment, bool) {
 	p.world.RLock()
 	defer p.world.RUnlock()
-	pay := p.payments.get(id)
-	if pay == nil {
-		return Payment{}, false
+	if pay := p.payments.get(id); pay != nil {
+		return pay.lockedView(), true
 	}
-	pay.user.mu.Lock()
-	defer pay.user.mu.Unlock()
-	return pay.view(), true
+	if len(id) < wire.HashLen { // rare, so there is no index for it
+		for _, pay := range p.payments.all() {
+			if view := pay.lockedView(); view.Number == id && id != "" {
+				return view, true
+			}
+		}
+	}
+	return Payment{}, false
 }
 
 // Watch returns a channel on which there is something to receive whenever the user or one

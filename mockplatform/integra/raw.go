@@ -52,7 +52,8 @@ func (r *rawRequest) bytes(address string) []byte {
 // receivedRequest writes a request that was received. Go keeps neither the order nor the
 // spelling of header names; they are sorted.
 func receivedRequest(r *http.Request, body []byte) []byte {
-	b := make([]byte, 0, len(r.RequestURI)+len(body)+512)
+	const around = len("Host: ") + 4*len("\r\n") + 2*len(" ")
+	b := make([]byte, 0, len(r.Method)+len(r.RequestURI)+len(r.Proto)+len(r.Host)+headersSize(r.Header)+len(body)+around)
 	b = append(b, r.Method...)
 	b = append(b, ' ')
 	b = append(b, r.RequestURI...)
@@ -67,7 +68,8 @@ func receivedRequest(r *http.Request, body []byte) []byte {
 
 // rawResponse writes a response as the server does: headers in the order of their names.
 func rawResponse(proto string, status int, header http.Header, body []byte) []byte {
-	b := make([]byte, 0, len(body)+256)
+	const around = len(" 200 ") + 2*len("\r\n")
+	b := make([]byte, 0, len(proto)+len(http.StatusText(status))+headersSize(header)+len(body)+around)
 	b = append(b, proto...)
 	b = append(b, ' ')
 	b = strconv.AppendInt(b, int64(status), 10)
@@ -77,6 +79,17 @@ func rawResponse(proto string, status int, header http.Header, body []byte) []by
 	b = appendHeaders(b, header)
 	b = append(b, "\r\n"...)
 	return append(b, body...)
+}
+
+// headersSize is what appendHeaders appends: the journal keeps many requests, so none
+// occupies more than it needs.
+func headersSize(header http.Header) (n int) {
+	for name, values := range header {
+		for _, value := range values {
+			n += len(name) + len(": ") + len(value) + len("\r\n")
+		}
+	}
+	return n
 }
 
 func appendHeaders(b []byte, header http.Header) []byte {
