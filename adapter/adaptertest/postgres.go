@@ -2,7 +2,6 @@ package adaptertest
 
 import (
 	"bufio"
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -21,9 +20,9 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// Postgres returns the URL of a fresh database on a private PostgreSQL cluster, dropped when
-// the test ends. The cluster is started the first time a test binary asks for one, and is
-// stopped and deleted when the test binary ends, however it ends.
+// Postgres returns the URL of a fresh database on a private PostgreSQL cluster. The cluster
+// is started the first time a test binary asks for one, and is stopped and deleted with all
+// its databases when the test binary ends, however it ends.
 //
 // The server's programs are taken from the PATH or from Debian's usual folder. Without them
 // the test is skipped, with a text that says how to get them; where CI=true it fails.
@@ -37,8 +36,14 @@ func Postgres(t testing.TB) string {
 		t.Fatalf("start a private PostgreSQL: %v", err)
 	}
 	name := fmt.Sprintf("test_%d", c.databases.Add(1))
-	c.exec(t, "CREATE DATABASE "+name)
-	t.Cleanup(func() { c.exec(t, "DROP DATABASE "+name+" WITH (FORCE)") })
+	conn, err := pgx.Connect(t.Context(), c.url("postgres"))
+	if err == nil {
+		_, err = conn.Exec(t.Context(), "CREATE DATABASE "+name)
+		err = errors.Join(err, conn.Close(t.Context()))
+	}
+	if err != nil {
+		t.Fatalf("create database: %v", err)
+	}
 	return c.url(name)
 }
 
@@ -48,6 +53,7 @@ var errNoPostgres = errors.New("PostgreSQL's programs initdb, pg_ctl and postgre
 // cluster is a running server that listens on a socket in a folder of its own only.
 type cluster struct {
 	dir       string
+	stdin     io.Closer // kept: the server stops when it is closed, also by the garbage collector
 	databases atomic.Int64
 }
 
@@ -55,19 +61,6 @@ var theCluster = sync.OnceValues(startCluster)
 
 func (c *cluster) url(database string) string {
 	return fmt.Sprintf("postgres://postgres@/%s?host=%s&sslmode=disable", database, c.dir)
-}
-
-func (c *cluster) exec(t testing.TB, sql string) {
-	t.Helper()
-	ctx := context.Background() // the test's own is done when it cleans up
-	conn, err := pgx.Connect(ctx, c.url("postgres"))
-	if err == nil {
-		_, err = conn.Exec(ctx, sql)
-		err = errors.Join(err, conn.Close(ctx))
-	}
-	if err != nil {
-		t.Errorf("%s: %v", sql, err)
-	}
 }
 
 // supervise runs the server until its input ends, which happens when the test binary exits
@@ -111,7 +104,8 @@ func startCluster() (*cluster, error) {
 			return nil, err
 		}
 	}
-	if _, err := cmd.StdinPipe(); err != nil { // stays open as long as we live
+	stdin, err := cmd.StdinPipe()
+	if err != nil {
 		return nil, err
 	}
 	out, err := cmd.StdoutPipe()
@@ -136,7 +130,7 @@ func startCluster() (*cluster, error) {
 		said, _ := io.ReadAll(errs)
 		return nil, fmt.Errorf("the server did not start: %s", said)
 	}
-	return &cluster{dir: dir}, nil
+	return &cluster{dir: dir, stdin: stdin}, nil
 }
 
 // programs returns the folder with the server's programs.

@@ -192,7 +192,7 @@ func (a *Audit) moves(p adapter.Payment, transfers []Transfer) {
 func (a *Audit) history(p adapter.Payment, events []adapter.Event) {
 	state, version := adapter.Received, 0
 	for _, e := range events {
-		if e.From != state || e.Version <= version && e.Version != 0 {
+		if e.From != state || e.Version <= version {
 			a.differ(p.User, p.Num, "version %d leads from %s, but version %d left it %s", e.Version, e.From, version, state)
 		}
 		state, version = e.To, e.Version

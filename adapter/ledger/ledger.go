@@ -81,23 +81,24 @@ type Transfer struct {
 	Note    string       // what a person wrote to it
 }
 
-// Apply returns the balance after taking amount from debit and giving it to credit.
+// Apply returns the balance after taking amount from debit and giving it to credit; with an
+// error it is b as it was.
 //
 // More than is available is adapter.ErrInsufficient, a business answer. More than is
 // reserved is not: every capture and release has its reservation, so the books are broken,
 // and the error says so without wrapping ErrInsufficient. Overflow wraps money.ErrOverflow.
-func (b Balance) Apply(debit, credit Account, amount money.Amount) (Balance, error) {
+func (b Balance) Apply(debit, credit Account, amount money.Amount) (after Balance, err error) {
 	if amount.Sign() <= 0 {
 		return b, fmt.Errorf("ledger: transfer of %s: not positive", amount)
 	}
-	var err error
+	after = b
 	switch debit {
 	case Available:
-		if b.Available, err = b.Available.Sub(amount); err == nil && b.Available.Sign() < 0 {
+		if after.Available, err = b.Available.Sub(amount); err == nil && after.Available.Sign() < 0 {
 			err = adapter.ErrInsufficient
 		}
 	case Reserved:
-		if b.Reserved, err = b.Reserved.Sub(amount); err == nil && b.Reserved.Sign() < 0 {
+		if after.Reserved, err = b.Reserved.Sub(amount); err == nil && after.Reserved.Sign() < 0 {
 			err = fmt.Errorf("ledger: %s is taken from a reservation that is not there", amount)
 		}
 	}
@@ -106,9 +107,12 @@ func (b Balance) Apply(debit, credit Account, amount money.Amount) (Balance, err
 	}
 	switch credit {
 	case Available:
-		b.Available, err = b.Available.Add(amount)
+		after.Available, err = after.Available.Add(amount)
 	case Reserved:
-		b.Reserved, err = b.Reserved.Add(amount)
+		after.Reserved, err = after.Reserved.Add(amount)
 	}
-	return b, err
+	if err != nil {
+		return b, err
+	}
+	return after, nil
 }

@@ -141,22 +141,22 @@ const paymentColumns = `num, platform, platform_id, kind, user_hash, amount, coa
 
 func newStatements(d dialect) statements {
 	return statements{
-		insertPayments: newBulk(d, `INSERT INTO payments (platform, platform_id, kind, user_hash, amount, refund_of, state, version,
+		insertPayments: newBulk(d, `INSERT`+d.or+` INTO payments (platform, platform_id, kind, user_hash, amount, refund_of, state, version,
 			attempt, owner, next_at, reason, received_at, updated_at) VALUES `, "ttttiitiiiitii",
 			` ON CONFLICT (platform_id, platform) DO NOTHING RETURNING num, platform, platform_id`),
-		updatePayments: newBulk(d, `UPDATE payments SET state = v.column3, version = v.column2 + 1, attempt = v.column4, owner = v.column5,
+		updatePayments: newBulk(d, `UPDATE`+d.or+` payments SET state = v.column3, version = v.column2 + 1, attempt = v.column4, owner = v.column5,
 			next_at = v.column6, reason = v.column7, updated_at = v.column8 FROM (VALUES `, "iitiiiti",
 			`) AS v WHERE num = v.column1 AND version = v.column2`),
 		selectPayments: newBulk(d, `SELECT `+paymentColumns+` FROM payments WHERE num IN (VALUES `, "i", `) ORDER BY num`+d.lock),
 		selectByKey: newBulk(d, `SELECT `+paymentColumns+` FROM payments JOIN (VALUES `, "tt",
 			`) AS v ON platform_id = v.column2 AND platform = v.column1`),
-		insertEvents: newBulk(d, `INSERT INTO events (payment, version, n, at, kind, from_state, to_state, attempt, verdict, code, detail, took) VALUES `,
+		insertEvents: newBulk(d, `INSERT`+d.or+` INTO events (payment, version, n, at, kind, from_state, to_state, attempt, verdict, code, detail, took) VALUES `,
 			"iiiitttititi", ``),
 		selectBalances: newBulk(d, `SELECT user_hash, available, reserved, last FROM balances WHERE user_hash IN (VALUES `, "t",
 			`) ORDER BY user_hash`+d.lock),
-		updateBalances: newBulk(d, `UPDATE balances SET available = v.column2, reserved = v.column3, last = v.column4 FROM (VALUES `, "tiii",
+		updateBalances: newBulk(d, `UPDATE`+d.or+` balances SET available = v.column2, reserved = v.column3, last = v.column4 FROM (VALUES `, "tiii",
 			`) AS v WHERE user_hash = v.column1`),
-		insertTransfers: newBulk(d, `INSERT INTO transfers (num, user_hash, payment, move, debit, credit, amount, available, reserved, prev, at, key, note) VALUES `,
+		insertTransfers: newBulk(d, `INSERT`+d.or+` INTO transfers (num, user_hash, payment, move, debit, credit, amount, available, reserved, prev, at, key, note) VALUES `,
 			"itittti"+"iiiitt", ``),
 		transferNums: d.transferNums,
 		due:          `SELECT ` + paymentColumns + ` FROM payments WHERE next_at <= $1 ORDER BY next_at LIMIT $2` + d.lockFree,
@@ -217,7 +217,9 @@ func (s *Store) group(ctx context.Context, t tx, accepts, steps []*op, careful b
 		return err
 	}
 	for _, o := range steps {
-		o.stored, o.err = w.apply(o.step)
+		if o.stored, o.err = w.apply(o.step); o.err != nil && !careful {
+			return errChanged // a step that cannot be applied may come too late
+		}
 	}
 	return w.write(ctx, t)
 }
@@ -278,6 +280,9 @@ func (s *Store) repeats(ctx context.Context, accepts []*op) {
 			known = append(known, o)
 			args = append(args, o.accept.Key.Platform, o.accept.Key.ID)
 		}
+	}
+	if known == nil {
+		return
 	}
 	stored := make(map[adapter.Key]adapter.Payment, len(known))
 	var err error

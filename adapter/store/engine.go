@@ -44,9 +44,9 @@ type engine interface {
 
 // A dialect is the SQL that differs.
 type dialect struct {
-	maxRows      int                             // rows of one bulk statement at most
 	param        func(n int, column byte) string // the n-th parameter, of a column type of bulk
-	lock         string                          // appended to a SELECT: lock its rows
+	or           string                          // follows INSERT and UPDATE: what an error undoes
+	lock         string                          // follows a SELECT: lock its rows
 	lockFree     string                          // the same, leaving out rows that others hold
 	transferNums string                          // returns $1 fresh numbers for transfers, one a row
 }
@@ -75,16 +75,18 @@ func (st *stmt) wrap(err error) error {
 }
 
 // A bulk is a statement over many rows, head VALUES rows tail. Its SQL exists for 1, 2, 4 …
-// rows, so that few statements have to be prepared; more rows are split.
+// maxRows rows, so that few statements have to be prepared; other numbers are split.
 type bulk struct {
 	columns int
 	sql     []string // sql[i] is for 1<<i rows
 }
 
+const maxRows = 64
+
 // newBulk renders a statement; columns holds one letter for each column: i for BIGINT, t for TEXT.
 func newBulk(d dialect, head, columns, tail string) bulk {
 	b := bulk{columns: len(columns)}
-	for rows := 1; rows <= d.maxRows; rows *= 2 {
+	for rows := 1; rows <= maxRows; rows *= 2 {
 		var sql strings.Builder
 		sql.WriteString(head)
 		n := 0

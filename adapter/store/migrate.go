@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"path"
 	"strings"
 
@@ -25,6 +26,9 @@ var ErrMigrations = errors.New("the database has pending migrations")
 // taken. Several processes may do it at once on PostgreSQL; on SQLite all but one get an error.
 func Migrate(ctx context.Context, database string) ([]string, error) {
 	var applied []string
+	if err := create(database); err != nil {
+		return nil, err
+	}
 	err := migrate(ctx, database, func(p *goose.Provider) error {
 		done, err := p.Up(ctx)
 		for _, r := range done {
@@ -35,9 +39,33 @@ func Migrate(ctx context.Context, database string) ([]string, error) {
 	return applied, err
 }
 
-// Pending lists the steps that Migrate would take.
+// create makes the file of a new SQLite database, to be read by us alone: it holds keys and
+// money. SQLite gives the files beside it the same permissions.
+func create(database string) error {
+	file, _, err := parseDatabase(database)
+	if err != nil || file == "" {
+		return err
+	}
+	f, err := os.OpenFile(file, os.O_RDWR|os.O_CREATE, 0o600) // #nosec G304 -- the operator names the file
+	if err != nil {
+		return err
+	}
+	return f.Close()
+}
+
+// Pending lists the steps that Migrate would take. An SQLite file that is not there has them
+// all to take, and is not created.
 func Pending(ctx context.Context, database string) ([]string, error) {
 	var pending []string
+	if file, _, _ := parseDatabase(database); file != "" {
+		if _, err := os.Stat(file); errors.Is(err, fs.ErrNotExist) {
+			steps, err := fs.Glob(migrations, "migrations/sqlite/*.sql")
+			for _, s := range steps {
+				pending = append(pending, path.Base(s))
+			}
+			return pending, err
+		}
+	}
 	err := migrate(ctx, database, func(p *goose.Provider) error {
 		steps, err := p.Status(ctx)
 		for _, s := range steps {
@@ -64,7 +92,7 @@ func migrate(ctx context.Context, database string, do func(*goose.Provider) erro
 	if file != "" {
 		driver, dsn, dialect, dir = "sqlite", sqliteDSN(file), goose.DialectSQLite3, "migrations/sqlite"
 	} else {
-		locker, err := lock.NewPostgresSessionLocker()
+		locker, err := lock.NewPostgresSessionLocker(lock.WithLockTimeout(1, 300)) // asks every second
 		if err != nil {
 			return err
 		}

@@ -92,12 +92,13 @@ func (s *Store) refund(ctx context.Context, o *op) error {
 
 // refundable checks, with the original locked, that p may be refunded from it.
 func refundable(p, original adapter.Payment, refunded money.Amount) error {
+	if original.Num == 0 {
+		return fmt.Errorf("%w: refund of payment %d, which does not exist", adapter.ErrInvalid, p.RefundOf)
+	}
 	left, err := original.Amount.Sub(refunded)
 	switch {
 	case err != nil:
 		return err
-	case original.Num == 0:
-		return fmt.Errorf("%w: refund of payment %d, which does not exist", adapter.ErrInvalid, p.RefundOf)
 	case original.User != p.User:
 		return fmt.Errorf("%w: refund of payment %d, which is another user's", adapter.ErrInvalid, p.RefundOf)
 	case original.Kind == adapter.Refund:

@@ -87,7 +87,6 @@ func newOwner() int64 { return rand.Int64N(1<<62) + 1 } // #nosec G404 -- an id,
 
 func (e *postgresEngine) dialect() dialect {
 	return dialect{
-		maxRows: 64,
 		param: func(n int, column byte) string {
 			return "$" + strconv.Itoa(n) + map[byte]string{'i': "::bigint", 't': "::text"}[column]
 		},

@@ -119,6 +119,8 @@ func (w *steps) apply(st *adapter.Step) (adapter.Payment, error) {
 	num := st.Before.Num
 	if w.current != nil {
 		switch now := w.current[num]; {
+		case now.Num == 0:
+			return now, adapter.ErrNotFound
 		case now == stored(st.After), st.Short != nil && now == stored(st.Short.After):
 			return now, nil // this very step, written by a commit whose outcome got lost
 		case now.Version != st.Before.Version:
@@ -218,7 +220,7 @@ func (w *steps) write(ctx context.Context, t tx) error {
 	t.add(sql.insertEvents.stmts(w.events, nil)...)
 	t.add(sql.insertTransfers.stmts(w.transfers, nil)...)
 	if err := t.flush(ctx); err != nil {
-		if w.current == nil && w.store.db.blames(err) {
+		if len(w.payments) > 0 && w.current == nil && w.store.db.blames(err) {
 			return errChanged // most likely: its line of history is there already
 		}
 		return err

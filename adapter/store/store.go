@@ -97,7 +97,7 @@ func Open(ctx context.Context, cfg Config) (_ *Store, err error) {
 	s := &Store{cfg: cfg, wake: make(chan struct{}, 1)}
 	if file != "" {
 		s.cfg.Committers = 1 // SQLite has one writer
-		s.db, err = openSQLite(ctx, file)
+		s.db, err = openSQLite(file, cfg.Log)
 	} else {
 		s.db, err = openPostgres(ctx, url, cfg.Committers)
 	}
@@ -114,15 +114,15 @@ func Open(ctx context.Context, cfg Config) (_ *Store, err error) {
 
 // prepare sees to the form of the database.
 func prepare(ctx context.Context, cfg Config) error {
-	if cfg.Migrate {
+	pending, err := Pending(ctx, cfg.Database)
+	switch {
+	case err != nil || len(pending) == 0:
+		return err
+	case cfg.Migrate:
 		_, err := Migrate(ctx, cfg.Database)
 		return err
 	}
-	pending, err := Pending(ctx, cfg.Database)
-	if err == nil && len(pending) > 0 {
-		err = fmt.Errorf("%w: %v", ErrMigrations, pending)
-	}
-	return err
+	return fmt.Errorf("%w: %v", ErrMigrations, pending)
 }
 
 // begin checks that the books are kept in our currency and takes up serving.
