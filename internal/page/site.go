@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"html/template"
+	"io"
 	"io/fs"
 	"maps"
 	"net/http"
@@ -75,6 +76,12 @@ func (s *Site) load(lang Lang) (*set, error) {
 		if _, err = out.templates.ParseFS(files, "*.html"); err != nil {
 			return nil, err
 		}
+	}
+	// html/template escapes a template when it first executes it, and in that changes those
+	// that it includes: two first pages at once would race. So all are escaped here, by
+	// executions that come to nothing.
+	for _, t := range out.templates.Templates() {
+		_ = t.Execute(io.Discard, nil)
 	}
 	return out, nil
 }
