@@ -19,7 +19,7 @@ type integraSettings struct {
 	ConfirmOtherAmount *integra.OtherAmount `json:"confirm_other_amount,omitempty" enum:"refuse,credit" doc:"confirmPayment with another amount: code 9, or that amount is credited"`
 	PaymentHashReused  *integra.Repeat      `json:"payment_hash_reused,omitempty" enum:"success,refuse" doc:"doPayment repeated with its paymentHash: the old paymentId, or code 10"`
 	PaymentExpiryMS    *int64               `json:"payment_expiry_ms,omitempty" minimum:"0" doc:"How long a payment may stay unconfirmed, virtual; 0 for ever"`
-	LostAnswers        *integra.LostAnswers `json:"lost_answers,omitempty" enum:"none,drop,error,hang" doc:"What happens to the answer of a call that changed something"`
+	LostAnswers        *integra.LostAnswers `json:"lost_answers,omitempty" enum:"none,drop,error,hang" doc:"What happens to the answer of a call that changed something; a repeat changes nothing, and is answered"`
 	RefundBeyond       *integra.Overdraft   `json:"refund_beyond_balance,omitempty" enum:"refuse,allow" doc:"Code 11, or the balance turns negative"`
 }
 

@@ -25,6 +25,9 @@ const (
 	MaxBody = 64 << 10 // bytes
 )
 
+// bodyTimeout is how long a caller may take to send a body.
+const bodyTimeout = 10 * time.Second
+
 // MethodTopUp is what the journal calls a press of the page's button.
 const MethodTopUp = "topUp"
 
@@ -46,6 +49,7 @@ func (p *Platform) Mount(r *mux.Router) {
 // call is one request on its way through the handler.
 type call struct {
 	p        *Platform
+	writer   http.ResponseWriter
 	request  *http.Request
 	path     string
 	method   wire.Method
@@ -74,16 +78,17 @@ func (a *reply) write(w http.ResponseWriter) {
 
 func (h *handler) serve(w http.ResponseWriter, r *http.Request) {
 	vars := mux.Vars(r)
-	c := &call{p: h.p, request: r, path: vars["path"], method: methodOf(vars["method"])}
+	c := &call{p: h.p, writer: w, request: r, path: vars["path"], method: methodOf(vars["method"])}
 	c.exchange = &journal.Exchange{
 		Protocol: Protocol, Method: string(c.method), Direction: journal.In,
 		At: h.p.cfg.Clock.Now(), Real: time.Now().UTC(),
 	}
+	refusal := c.read() // before the world is held: a body can take its time
 	if c.method.HTML() {
-		h.servePage(w, c)
+		h.servePage(w, c, refusal)
 		return
 	}
-	h.serveAPI(w, c)
+	h.serveAPI(w, c, refusal)
 }
 
 // names gives every method by its name. The journal keeps these strings, and does not keep
@@ -104,9 +109,12 @@ func methodOf(name string) wire.Method {
 }
 
 // serveAPI carries out a method and answers with an envelope.
-func (h *handler) serveAPI(w http.ResponseWriter, c *call) {
+func (h *handler) serveAPI(w http.ResponseWriter, c *call, refusal *Refusal) {
 	h.p.world.RLock()
-	data, refusal := c.do()
+	var data any
+	if refusal == nil {
+		data, refusal = c.do()
+	}
 	answer := &reply{status: http.StatusOK, header: w.Header()}
 	answer.header["Content-Type"] = []string{wire.ContentType}
 	if refusal == nil {
@@ -151,28 +159,32 @@ func (l LostAnswers) instead(answer *reply) *reply {
 
 // servePage answers cryptLogin and iframe: with the screen, with its changes, or, when the
 // screen's form is posted to its own address, with what came of that.
-func (h *handler) servePage(w http.ResponseWriter, c *call) {
-	h.p.world.RLock()
-	session, template, refusal := c.logIn()
-	h.p.world.RUnlock()
+func (h *handler) servePage(w http.ResponseWriter, c *call, refusal *Refusal) {
+	var who visitor
+	var template *wire.NotifyTemplate
+	if refusal == nil {
+		h.p.world.RLock()
+		who, template, refusal = c.logIn()
+		h.p.world.RUnlock()
+	}
 
 	var screen capture
 	switch {
 	case refusal != nil:
 		h.pages.refused(&screen, c.request, refusal)
 	case c.query.Has(page.LiveParam):
-		h.pages.live(w, c.request, session)
+		h.pages.live(w, c.request, who)
 		return // a stream is not an exchange
 	case c.request.Method == http.MethodPost && c.form().Has("amount"):
 		c.exchange.Method = MethodTopUp
 		form := c.form()
-		payment, err := h.p.TopUp(session.User, typedAmount(form.Get("amount")), Via(form.Get("via")))
+		payment, err := h.p.TopUp(who.User, typedAmount(form.Get("amount")), Via(form.Get("via")))
 		c.exchange.Payment = payment.ID
 		errors.As(err, &refusal)
-		h.pages.toppedUp(&screen, c.request, session, form.Get("amount"), err)
+		h.pages.toppedUp(&screen, c.request, who, form.Get("amount"), err)
 	default:
 		h.p.rememberLogin(c.user, template)
-		h.pages.screen(&screen, c.request, session)
+		h.pages.screen(&screen, c.request, who)
 	}
 	answer := screen.reply()
 	c.record(answer, refusal, LostNone)
@@ -225,7 +237,11 @@ func (c *call) read() *Refusal {
 		return &Refusal{CheckMethod, wire.CodeInvalid, fmt.Sprintf("method %q is unknown", c.method), http.StatusNotFound}
 	}
 	if r.Body != nil && r.ContentLength != 0 {
+		// Not for the whole connection: streams and answers that hang are read from as well.
+		control := http.NewResponseController(c.writer)
+		_ = control.SetReadDeadline(time.Now().Add(bodyTimeout)) // refused by writers of tests
 		body, err := io.ReadAll(io.LimitReader(r.Body, MaxBody+1))
+		_ = control.SetReadDeadline(time.Time{})
 		c.body = body
 		switch {
 		case len(body) > MaxBody:
@@ -335,20 +351,15 @@ func badK(err error) *Refusal {
 	return refuse(CheckK, wire.CodeInvalid, err.Error())
 }
 
-// Session is who looks at the page.
-type Session struct {
-	Partner string        // hash
-	User    string        // hash
-	Screen  wire.Deeplink // asked for by r; "" for none, or one that is unknown
-	Address string        // of the page itself: path and query
+// visitor is who looks at the page.
+type visitor struct {
+	User   string        // hash
+	Screen wire.Deeplink // asked for by r; "" for none, or one that is unknown
 }
 
 // logIn checks a request for the page. The template is nil if the caller gave none.
-func (c *call) logIn() (Session, *wire.NotifyTemplate, *Refusal) {
-	fail := func(refusal *Refusal) (Session, *wire.NotifyTemplate, *Refusal) { return Session{}, nil, refusal }
-	if refusal := c.read(); refusal != nil {
-		return fail(refusal)
-	}
+func (c *call) logIn() (visitor, *wire.NotifyTemplate, *Refusal) {
+	fail := func(refusal *Refusal) (visitor, *wire.NotifyTemplate, *Refusal) { return visitor{}, nil, refusal }
 	if refusal := c.open(); refusal != nil {
 		return fail(refusal)
 	}
@@ -368,16 +379,16 @@ func (c *call) logIn() (Session, *wire.NotifyTemplate, *Refusal) {
 	case c.user.isArchived():
 		return fail(archivedUser(c.user))
 	}
-	session := Session{Partner: c.user.partner, User: c.user.hash, Address: c.request.URL.RequestURI()}
-	session.Screen, _ = wire.ParseDeeplink(c.query.Get(wire.ParamScreen))
+	who := visitor{User: c.user.hash}
+	who.Screen, _ = wire.ParseDeeplink(c.query.Get(wire.ParamScreen))
 	if args.PaymentNotifyURL == "" {
-		return session, nil, nil
+		return who, nil, nil
 	}
 	template, err := wire.ParseNotifyTemplate(args.PaymentNotifyURL)
 	if err != nil {
 		return fail(refuse(checkArg("paymentNotifyUrl"), wire.CodeInvalid, err.Error()))
 	}
-	return session, &template, nil
+	return who, &template, nil
 }
 
 // capture is a ResponseWriter that keeps a page until it is in the journal.

@@ -33,9 +33,6 @@ var methods = map[wire.Method]func(*call) (any, *Refusal){
 
 // do carries out a call of the API. It wants the world held for reading.
 func (c *call) do() (any, *Refusal) {
-	if refusal := c.read(); refusal != nil {
-		return nil, refusal
-	}
 	if c.method == wire.LegacyCreateUser {
 		return c.legacyCreateUser()
 	}
@@ -113,16 +110,16 @@ func (c *call) archiveUser() (any, *Refusal) {
 	if refusal := c.ofPartner(); refusal != nil {
 		return nil, refusal
 	}
-	c.changed = true
-	return wire.ArchiveUserResult{UserHash: c.user.hash, LastBillingDate: c.user.archive(c.p.cfg.Clock.Now()).Format(time.DateOnly)}, nil
+	var since time.Time
+	since, c.changed = c.user.archive(c.p.cfg.Clock.Now())
+	return wire.ArchiveUserResult{UserHash: c.user.hash, LastBillingDate: since.Format(time.DateOnly)}, nil
 }
 
 func (c *call) unarchiveUser() (any, *Refusal) {
 	if refusal := c.ofPartner(); refusal != nil {
 		return nil, refusal
 	}
-	c.changed = true
-	c.user.unarchive()
+	c.changed = c.user.unarchive()
 	return wire.UnarchiveUserResult{UserHash: c.user.hash}, nil
 }
 
@@ -132,11 +129,11 @@ func (c *call) doPayment() (any, *Refusal) {
 	if refusal != nil {
 		return nil, refusal
 	}
-	number, refusal := c.p.direct(c.user, args)
+	number, changed, refusal := c.p.direct(c.user, args)
 	if refusal != nil {
 		return nil, refusal
 	}
-	c.changed = true
+	c.changed = changed
 	return wire.DoPaymentResult{PaymentID: wire.Text(number)}, nil
 }
 
@@ -146,10 +143,9 @@ func (c *call) confirmPayment() (any, *Refusal) {
 	if refusal != nil {
 		return nil, refusal
 	}
-	if refusal := c.p.confirm(c.user, args.TransactionID, string(args.Amount)); refusal != nil {
+	if c.changed, refusal = c.p.confirm(c.user, args.TransactionID, string(args.Amount)); refusal != nil {
 		return nil, refusal
 	}
-	c.changed = true
 	return wire.TransactionResult{TransactionID: args.TransactionID}, nil
 }
 
@@ -159,10 +155,9 @@ func (c *call) declinePayment() (any, *Refusal) {
 	if refusal != nil {
 		return nil, refusal
 	}
-	if refusal := c.p.decline(c.user, args); refusal != nil {
+	if c.changed, refusal = c.p.decline(c.user, args); refusal != nil {
 		return nil, refusal
 	}
-	c.changed = true
 	return wire.TransactionResult{TransactionID: args.TransactionID}, nil
 }
 
@@ -218,8 +213,9 @@ func (c *call) getUserMessages() (any, *Refusal) {
 	if refusal := c.checkPartner(args.Partner); refusal != nil {
 		return nil, refusal
 	}
-	c.changed = args.MarkRead
-	return wire.MessagesResult{Messages: c.user.takeMessages(args.MarkRead)}, nil
+	messages := c.user.takeMessages(args.MarkRead)
+	c.changed = args.MarkRead && len(messages) > 0
+	return wire.MessagesResult{Messages: messages}, nil
 }
 
 func (c *call) getMessages() (any, *Refusal) {
@@ -230,11 +226,11 @@ func (c *call) getMessages() (any, *Refusal) {
 	if refusal := c.checkPartner(args.Partner); refusal != nil {
 		return nil, refusal
 	}
-	c.changed = args.MarkRead
 	all := []wire.Message{}
 	for _, u := range c.p.inOrder(c.partner.Hash) {
 		all = append(all, u.takeMessages(args.MarkRead)...)
 	}
+	c.changed = args.MarkRead && len(all) > 0
 	return wire.MessagesResult{Messages: all}, nil
 }
 

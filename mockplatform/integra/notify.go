@@ -190,6 +190,7 @@ func (n *notifier) try(ctx context.Context, note *notification) {
 	attempt, exchange := n.call(ctx, note, with.Timeout)
 	n.p.cfg.Journal.Record(exchange)
 
+	n.p.cfg.Log.Debug("notification", "payment", pay.id, "user", u.hash, "try", note.try, "status", attempt.Status, "took", attempt.Took, "err", attempt.Error)
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	pay.attempts = append(pay.attempts, attempt)

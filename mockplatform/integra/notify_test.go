@@ -335,7 +335,7 @@ func TestNotificationBytes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close()
+	defer func() { _ = l.Close() }()
 	const response = "HTTP/1.1 200 OK\r\nContent-Length: 6\r\nServer: nginx\r\n\r\nstored"
 	received := make(chan string, 1)
 	go func() {
@@ -343,7 +343,7 @@ func TestNotificationBytes(t *testing.T) {
 		if err != nil {
 			return
 		}
-		defer conn.Close()
+		defer func() { _ = conn.Close() }()
 		var all bytes.Buffer
 		for r := bufio.NewReader(conn); !bytes.HasSuffix(all.Bytes(), []byte("\r\n\r\n")); {
 			b, err := r.ReadByte()

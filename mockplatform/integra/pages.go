@@ -70,12 +70,12 @@ type refusal struct {
 }
 
 // screen answers cryptLogin and iframe.
-func (s *pages) screen(w http.ResponseWriter, r *http.Request, session Session) {
+func (s *pages) screen(w http.ResponseWriter, r *http.Request, session visitor) {
 	s.render(w, http.StatusOK, "account", s.data(s.view(w, r), session, topUpForm{}))
 }
 
 // live answers a request for the changes of the screen: one with the parameter page.LiveParam.
-func (s *pages) live(w http.ResponseWriter, r *http.Request, session Session) {
+func (s *pages) live(w http.ResponseWriter, r *http.Request, session visitor) {
 	changed, stop := s.p.Watch(session.User)
 	defer stop()
 	view := s.view(w, r)
@@ -94,7 +94,7 @@ func (s *pages) live(w http.ResponseWriter, r *http.Request, session Session) {
 
 // toppedUp answers the form of the screen: a POST to its own address with the fields amount,
 // here as it was typed, and via. err is nil or a *Refusal.
-func (s *pages) toppedUp(w http.ResponseWriter, r *http.Request, session Session, typed string, err error) {
+func (s *pages) toppedUp(w http.ResponseWriter, r *http.Request, session visitor, typed string, err error) {
 	status, form := http.StatusOK, topUpForm{}
 	if err != nil {
 		status, form = http.StatusUnprocessableEntity, failed(typed, err)
@@ -134,7 +134,7 @@ func (s *pages) view(w http.ResponseWriter, r *http.Request) page.View {
 }
 
 // data collects what a session's screen shows.
-func (s *pages) data(view page.View, session Session, form topUpForm) *screen {
+func (s *pages) data(view page.View, session visitor, form topUpForm) *screen {
 	u, _ := s.p.User(session.User, shownPayments) // a user who is gone shows as empty
 	out := &screen{
 		View: view, User: u, Screen: session.Screen, Form: form, Settings: s.p.Settings(),

@@ -71,59 +71,59 @@ func (p *Platform) TopUp(user, amount string, via Via) (Payment, error) {
 	return pay.view(), nil
 }
 
-// confirm is confirmPayment.
-func (p *Platform) confirm(u *user, id, amount string) *Refusal {
+// confirm is confirmPayment; changed is false for a repeat.
+func (p *Platform) confirm(u *user, id, amount string) (changed bool, _ *Refusal) {
 	sum, err := money.Parse(amount, money.RUB)
 	if err != nil {
-		return refuse(checkArg("amount"), wire.CodeInvalid, err.Error())
+		return false, refuse(checkArg("amount"), wire.CodeInvalid, err.Error())
 	}
 	settings := p.settings.Load()
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	pay, refusal := p.topUpOf(u, id)
 	if refusal != nil {
-		return refusal
+		return false, refusal
 	}
 	switch {
 	case pay.state == Declined:
-		return refuse(CheckState, wire.CodePaymentFinal, fmt.Sprintf("payment %s is declined: %s", id, pay.decline.reason))
+		return false, refuse(CheckState, wire.CodePaymentFinal, fmt.Sprintf("payment %s is declined: %s", id, pay.decline.reason))
 	case pay.state == Confirmed && sum != pay.credited:
-		return refuse(CheckAmount, wire.CodeAmountDiffers, fmt.Sprintf("payment %s is confirmed over %s, not %s", id, pay.credited, sum))
+		return false, refuse(CheckAmount, wire.CodeAmountDiffers, fmt.Sprintf("payment %s is confirmed over %s, not %s", id, pay.credited, sum))
 	case pay.state == Confirmed && settings.ConfirmRepeated == RepeatRefused:
-		return refuse(CheckState, wire.CodePaymentFinal, fmt.Sprintf("payment %s is confirmed already", id))
+		return false, refuse(CheckState, wire.CodePaymentFinal, fmt.Sprintf("payment %s is confirmed already", id))
 	case pay.state == Confirmed:
-		return nil
+		return false, nil
 	case sum.Cmp(MaxSum) > 0:
-		return refuse(checkArg("amount"), wire.CodeInvalid, fmt.Sprintf("amount %s is over %s", sum, MaxSum))
+		return false, refuse(checkArg("amount"), wire.CodeInvalid, fmt.Sprintf("amount %s is over %s", sum, MaxSum))
 	case sum != pay.amount && settings.ConfirmOtherAmount == OtherAmountRefused:
-		return refuse(CheckAmount, wire.CodeAmountDiffers, fmt.Sprintf("payment %s is over %s, not %s", id, pay.amount, sum))
+		return false, refuse(CheckAmount, wire.CodeAmountDiffers, fmt.Sprintf("payment %s is over %s, not %s", id, pay.amount, sum))
 	}
 	if refusal := u.move(sum, p.cfg.Clock.Now()); refusal != nil {
-		return refusal
+		return false, refusal
 	}
 	pay.credited = sum
 	p.settle(pay, Confirmed)
 	u.tell(p, toppedUp, sum.Short())
-	return nil
+	return true, nil
 }
 
-// decline is declinePayment.
-func (p *Platform) decline(u *user, args wire.DeclinePaymentArgs) *Refusal {
+// decline is declinePayment; changed is false for a repeat.
+func (p *Platform) decline(u *user, args wire.DeclinePaymentArgs) (changed bool, _ *Refusal) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	pay, refusal := p.topUpOf(u, args.TransactionID)
 	switch {
 	case refusal != nil:
-		return refusal
+		return false, refusal
 	case pay.state == Confirmed:
-		return refuse(CheckState, wire.CodePaymentFinal, fmt.Sprintf("payment %s is confirmed", pay.id))
+		return false, refuse(CheckState, wire.CodePaymentFinal, fmt.Sprintf("payment %s is confirmed", pay.id))
 	case pay.state == Declined:
-		return nil // a repeat, or the partner agrees that it has expired
+		return false, nil // a repeat, or the partner agrees that it has expired
 	}
 	pay.decline = &decline{reason: args.ErrorMessage, code: args.ErrorCode, link: args.ErrorLink}
 	p.settle(pay, Declined)
 	u.tell(p, notToppedUp, pay.amount.Short())
-	return nil
+	return true, nil
 }
 
 // expire declines a payment that nobody confirmed in time.
@@ -175,10 +175,10 @@ func (p *Platform) settle(pay *payment, state State) {
 }
 
 // direct is doPayment: it creates a payment that is credited, or for a negative sum taken
-// back, at once, and returns its number.
-func (p *Platform) direct(u *user, args wire.DoPaymentArgs) (number string, _ *Refusal) {
-	bad := func(name, why string) (string, *Refusal) {
-		return "", refuse(checkArg(name), wire.CodeInvalid, fmt.Sprintf("invalid arguments: %q %s", name, why))
+// back, at once, and returns its number; changed is false for a repeat.
+func (p *Platform) direct(u *user, args wire.DoPaymentArgs) (number string, changed bool, _ *Refusal) {
+	bad := func(name, why string) (string, bool, *Refusal) {
+		return "", false, refuse(checkArg(name), wire.CodeInvalid, fmt.Sprintf("invalid arguments: %q %s", name, why))
 	}
 	sum, err := money.ParseSigned(string(args.PaymentSum), money.RUB)
 	if err != nil {
@@ -205,7 +205,7 @@ func (p *Platform) direct(u *user, args wire.DoPaymentArgs) (number string, _ *R
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	if refusal := u.refuseArchived(); refusal != nil {
-		return "", refusal
+		return "", false, refusal
 	}
 	pay := &payment{
 		id: args.PaymentHash, kind: Direct, user: u, state: Unconfirmed, created: p.cfg.Clock.Now(),
@@ -218,23 +218,23 @@ func (p *Platform) direct(u *user, args wire.DoPaymentArgs) (number string, _ *R
 	if !p.payments.add(pay.id, pay) {
 		old := p.payments.get(pay.id)
 		if old != nil && old.user == u && old.kind == pay.kind && old.amount == sum && settings.HashReused == RepeatSucceeds {
-			return old.number, nil
+			return old.number, false, nil
 		}
-		return "", refuse(CheckHash, wire.CodePaymentHashUsed, fmt.Sprintf("paymentHash %s is used already", pay.id))
+		return "", false, refuse(CheckHash, wire.CodePaymentHashUsed, fmt.Sprintf("paymentHash %s is used already", pay.id))
 	}
 	if left, err := u.balance.Add(sum); err == nil && sum.Sign() < 0 && left.Sign() < 0 && settings.Overdraft == OverdraftRefused {
 		p.payments.remove(pay.id)
-		return "", refuse(CheckBalance, wire.CodeBalance, fmt.Sprintf("balance %s does not cover %s", u.balance, sum.Neg()))
+		return "", false, refuse(CheckBalance, wire.CodeBalance, fmt.Sprintf("balance %s does not cover %s", u.balance, sum.Neg()))
 	}
 	if refusal := u.move(sum, pay.created); refusal != nil {
 		p.payments.remove(pay.id)
-		return "", refusal
+		return "", false, refusal
 	}
 	pay.number = p.nextNumber()
 	pay.credited = sum
 	u.payments = append(u.payments, pay)
 	p.settle(pay, Confirmed)
-	return pay.number, nil
+	return pay.number, true, nil
 }
 
 func (p *Platform) nextNumber() string {

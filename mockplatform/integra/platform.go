@@ -31,7 +31,7 @@ type Partner struct {
 
 // Config is what a Platform is made of.
 type Config struct {
-	Clock    *clock.Clock
+	Clock    *clock.Clock // to be closed after the platform
 	Dice     *dice.Dice
 	Journal  *journal.Journal
 	Log      *slog.Logger // nowhere if nil
@@ -91,6 +91,7 @@ func New(cfg Config) (*Platform, error) {
 	if err := cfg.Settings.Validate(); err != nil {
 		return nil, err
 	}
+	cfg.Partners, cfg.Settings.Notify.Schedule = slices.Clone(cfg.Partners), slices.Clone(cfg.Settings.Notify.Schedule)
 	p := &Platform{cfg: cfg}
 	p.notifier = newNotifier(p)
 	if err := p.clear(); err != nil {

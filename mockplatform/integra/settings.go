@@ -66,7 +66,8 @@ type Settings struct {
 	// Expiry is how long a payment may stay unconfirmed; 0 for ever. It holds for payments
 	// made after it was set.
 	Expiry time.Duration
-	// LostAnswers is for the answers of calls that changed something.
+	// LostAnswers is for the answers of calls that changed something; a repeat changes
+	// nothing, and is answered.
 	LostAnswers LostAnswers
 	// Overdraft is for refunds beyond the balance.
 	Overdraft Overdraft

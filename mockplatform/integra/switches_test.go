@@ -197,7 +197,7 @@ func TestLostAnswers(t *testing.T) {
 			if !e.Verdict.OK || e.Verdict.Detail != "done, but its answer was lost: "+string(lost) || (e.Response == nil) != (lost != integra.LostError) {
 				t.Errorf("journal: %+v, response %q", e.Verdict, e.Response)
 			}
-			for _, call := range [][2]string{{"getUserData", `{}`}, {"confirmPayment", `{"amount":"1","transactionId":"` + id + `"}`}} {
+			for _, call := range [][2]string{{"getUserData", `{}`}, {"confirmPayment", `{"amount":"100","transactionId":"` + id + `"}`}, {"confirmPayment", `{"amount":"1","transactionId":"` + id + `"}`}} {
 				if status, body, err := get(t.Context(), call[0], call[1]); err != nil || status != http.StatusOK {
 					t.Errorf("%s, which changes nothing: %d %q, %v", call[0], status, body, err)
 				}

@@ -172,22 +172,25 @@ func (u *user) isArchived() bool {
 	return !u.archivedAt.IsZero()
 }
 
-// archive archives the user, if it is not, and returns since when it is.
-func (u *user) archive(now time.Time) time.Time {
+// archive archives the user, unless it is, and returns since when it is.
+func (u *user) archive(now time.Time) (since time.Time, changed bool) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	if u.archivedAt.IsZero() {
+	if changed = u.archivedAt.IsZero(); changed {
 		u.archivedAt = now
 		u.changed()
 	}
-	return u.archivedAt
+	return u.archivedAt, changed
 }
 
-func (u *user) unarchive() {
+func (u *user) unarchive() (changed bool) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	u.archivedAt = time.Time{}
-	u.changed()
+	if changed = !u.archivedAt.IsZero(); changed {
+		u.archivedAt = time.Time{}
+		u.changed()
+	}
+	return changed
 }
 
 // refuseArchived refuses what an archived user may not do. It wants mu held.

@@ -1,0 +1,143 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// readyLine is what the line "ready" tells whoever started the stand-in.
+type readyLine struct {
+	Msg, Platform, Control, Version string
+	Seed                            uint64
+}
+
+// serve runs the command until the test ends, and returns its line "ready".
+func serve(t *testing.T, args ...string) readyLine {
+	t.Helper()
+	ctx, stop := context.WithCancel(t.Context())
+	out, in := io.Pipe()
+	code := make(chan int, 1)
+	go func() {
+		code <- run(ctx, append(args, "--listen", "127.0.0.1:0", "--control-listen", "127.0.0.1:0"), in, in)
+		_ = in.Close()
+	}()
+	lines := bufio.NewScanner(out)
+	if !lines.Scan() {
+		t.Fatalf("no line; exit code %d", <-code)
+	}
+	var ready readyLine
+	if err := json.Unmarshal(lines.Bytes(), &ready); err != nil || ready.Msg != "ready" {
+		t.Fatalf("first line %q: %v", lines.Text(), err)
+	}
+	t.Cleanup(func() {
+		stop()
+		for lines.Scan() {
+		}
+		if got := <-code; got != exitOK {
+			t.Errorf("exit code %d", got)
+		}
+	})
+	return ready
+}
+
+func get(t *testing.T, address string) string {
+	t.Helper()
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	response, err := client.Get(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = response.Body.Close() }()
+	body, err := io.ReadAll(response.Body)
+	if err != nil || response.StatusCode != http.StatusOK {
+		t.Fatalf("%s: %d %s, %v", address, response.StatusCode, body, err)
+	}
+	return strings.TrimSpace(string(body))
+}
+
+func TestServe(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "mock.yaml")
+	if err := os.WriteFile(file, []byte("seed: 7\nfrozen: true\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, args := range [][]string{
+		{"serve", "--seed", "42", "--frozen", "--now", "2026-01-31T00:00:00Z"},
+		{"--seed", "42", "--frozen", "--now", "2026-01-31T00:00:00Z"}, // serve is what it does by default
+		{"--config", file, "--now", "2026-01-31T00:00:00Z", "--seed", "42"},
+	} {
+		ready := serve(t, args...)
+		if ready.Seed != 42 || ready.Version == "" {
+			t.Errorf("%v: ready %+v", args, ready)
+		}
+		if got, want := get(t, ready.Control+"/clock"), `{"now_ms":1769817600000,"frozen":true,"rate":1}`; got != want {
+			t.Errorf("%v: clock %s, want %s", args, got, want)
+		}
+		if got, want := get(t, ready.Platform+"/partners/acme/hello"), `{"status":{"code":1,`; !strings.HasPrefix(got, want) {
+			t.Errorf("%v: hello %s, want %s…", args, got, want)
+		}
+	}
+}
+
+func TestSeedIsPrinted(t *testing.T) {
+	t.Parallel()
+	if a, b := serve(t), serve(t); a.Seed == b.Seed {
+		t.Errorf("two starts with the same seed %d", a.Seed)
+	}
+}
+
+func TestEnvironment(t *testing.T) {
+	t.Setenv("MOCKPLATFORM_SEED", "9")
+	if ready := serve(t); ready.Seed != 9 {
+		t.Errorf("ready %+v, want seed 9", ready)
+	}
+}
+
+func TestUsage(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "mock.yaml")
+	if err := os.WriteFile(file, []byte("sead: 7\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	tests := []struct {
+		args []string
+		code int
+		text []string
+	}{
+		{[]string{"--help"}, exitOK, []string{"Examples:", "MOCKPLATFORM_CONTROL_LISTEN", "serve"}},
+		{[]string{"serve", "--help"}, exitOK, []string{"--listen", "127.0.0.1:8090", "--seed", "MOCKPLATFORM_SEED"}},
+		{[]string{"--version"}, exitOK, []string{buildVersion()}},
+		{[]string{"--nope"}, exitUsage, []string{"--nope", "--help"}},
+		{[]string{"--seed", "-1"}, exitUsage, []string{"--seed"}},
+		{[]string{"--now", "yesterday"}, exitUsage, []string{"--now"}},
+		{[]string{"--config", file}, exitUsage, []string{"sead"}},
+		{[]string{"--rate", "0", "--keep-payments", "0", "--journal-mib=-1"}, exitUsage, []string{"--rate", "--keep-payments", "--journal-mib"}},
+		{[]string{"--listen", "nonsense"}, exitFailed, []string{"listen for platform traffic"}},
+	}
+	for _, tt := range tests {
+		t.Run(strings.Join(tt.args, " "), func(t *testing.T) {
+			t.Parallel()
+			var out bytes.Buffer
+			if got := run(t.Context(), tt.args, &out, &out); got != tt.code {
+				t.Errorf("exit code %d, want %d", got, tt.code)
+			}
+			for _, text := range tt.text {
+				if !strings.Contains(out.String(), text) {
+					t.Errorf("output has no %q:\n%s", text, &out)
+				}
+			}
+		})
+	}
+}
