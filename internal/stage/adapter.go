@@ -107,3 +107,6 @@ func FreeAddr() (string, error) {
 	}
 	return l.Addr().String(), l.Close()
 }
+
+// Environment is the partner's configuration as variables.
+func (p *Partner) Environment() []string { return append([]string{}, p.env...) }
