@@ -56,7 +56,6 @@ type world struct {
 	partner  *stage.Partner
 	adapter  *stage.Adapter
 	user     string
-	nth      int
 }
 
 func newWorld(t *testing.T, database string, settings ...string) *world {

@@ -15,6 +15,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/partnerkit/partnerkit/internal/pgcluster"
 	"github.com/partnerkit/partnerkit/internal/stage"
 )
 
@@ -84,13 +85,16 @@ func postgres(ctx context.Context, rep *report, bin stage.Binaries) error {
 		return err
 	}
 	defer func() { _ = os.RemoveAll(folder) }()
-	cluster, err := stage.StartPostgres(ctx)
+	cluster, err := pgcluster.Start()
 	if err != nil {
 		return err
 	}
-	defer func() { _ = cluster.Stop() }()
+	database, err := cluster.NewDatabase(ctx)
+	if err != nil {
+		return err
+	}
 	rep.section("Adapter, PostgreSQL (fsync on)")
-	return adapterOn(ctx, rep, bin, folder, cluster.URL)
+	return adapterOn(ctx, rep, bin, folder, database)
 }
 
 func adapterOn(ctx context.Context, rep *report, bin stage.Binaries, folder, database string) error {
