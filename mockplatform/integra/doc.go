@@ -18,11 +18,17 @@
 //   - An archived user can be looked at, archived again and unarchived. Everything else is
 //     refused with code 6, and nothing is credited.
 //   - Logins are unique over all partners, as hashes are: partners put their domain in front.
+//   - A paymentHash has the form of an md5; upper and lower case are different hashes.
+//   - A login without a paymentNotifyUrl leaves that of an earlier login in force.
 //   - A bonus (paymentSumBonus) is kept with the payment and is no part of any balance.
 //   - A message is handed out until it is marked as read.
 //   - Days begin at midnight UTC.
 //   - A notification is repeated until the answer is exactly 200: redirects are not followed,
 //     and 201 or 204 do not count. The five seconds are real ones, since the partner's
 //     program lives in real time; the pauses between two tries are virtual.
-//   - An unconfirmed payment that expires is declined, and so are its later confirmations.
+//   - An unconfirmed payment that expires is declined: confirming it gets code 8, declining it
+//     succeeds.
+//
+// Everything is kept in memory. The oldest final payments are forgotten once there are more
+// than Config.KeepPayments, with their ids and hashes; no balance changes by that.
 package integra

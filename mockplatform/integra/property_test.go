@@ -300,7 +300,7 @@ func TestConcurrentReset(t *testing.T) {
 	var all sync.WaitGroup
 	for range 4 {
 		all.Go(func() {
-			for range 50 {
+			for range 25 {
 				_, _ = s.p.Register(plain.Hash, wire.CreateUserArgs{Username: alice, Hash: alice})
 				s.call("cryptLogin", alice, `{"login":"`+alice+`","hash":"`+alice+`","paymentNotifyUrl":"`+partner.URL+`"}`)
 				_, _ = s.p.TopUp(alice, "1", integra.ViaPartner)
@@ -308,7 +308,7 @@ func TestConcurrentReset(t *testing.T) {
 			}
 		})
 	}
-	for range 20 {
+	for range 10 {
 		s.p.Reset(func() {
 			s.clock.Reset()
 			s.journal.Reset()
