@@ -89,6 +89,7 @@ func postgres(ctx context.Context, rep *report, bin stage.Binaries) error {
 	if err != nil {
 		return err
 	}
+	defer func() { _ = cluster.Stop() }()
 	database, err := cluster.NewDatabase(ctx)
 	if err != nil {
 		return err

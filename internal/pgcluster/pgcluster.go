@@ -37,6 +37,9 @@ func (c *Cluster) url(database string) string {
 	return fmt.Sprintf("postgres://postgres@/%s?host=%s&sslmode=disable", database, c.dir)
 }
 
+// Stop ends the server and deletes its databases; the end of the process does that as well.
+func (c *Cluster) Stop() error { return c.stdin.Close() }
+
 // NewDatabase makes an empty database and returns its URL.
 func (c *Cluster) NewDatabase(ctx context.Context) (url string, err error) {
 	name := fmt.Sprintf("test_%d", c.databases.Add(1))
