@@ -1,14 +1,14 @@
 // Package integra is the platform's half of Integra: its users and their money, the API
 // that partners call, the notifications that it sends them, and the page that users see.
 //
-// A Platform is the state and the operations on it; Handler serves the API and the page;
-// the notifier carries top-ups to the partner. Time comes from the virtual clock, chance
+// A Platform is the state and the operations on it; Mount serves the API and the page; the
+// notifier carries top-ups to the partner. Time comes from the virtual clock, chance
 // from the dice, and every exchange goes to the journal.
 //
 // # Where the documents are silent
 //
-// The clauses are those of the protocol's description; "our choice" means that a partner
-// must not rely on it. Choices with two plausible readings are switches, see Settings.
+// These are choices of our own, on which a partner must not rely. Where two readings are
+// plausible there is a switch, see Settings.
 //
 //   - A partner answers under its own path and under "iframe", the official client's default.
 //   - A request for several users that the partner's key does not decrypt gets code 2
