@@ -250,6 +250,29 @@ func TestCallWithoutKeyIsNotSent(t *testing.T) {
 	}
 }
 
+// An unknown user is a fact about the user; a store that is down, or a key that does not
+// open, is not.
+func TestKnown(t *testing.T) {
+	t.Parallel()
+	users := somebody()
+	c, err := integra.NewClient(integra.ClientConfig{
+		BaseURL: platform, Partner: wire.Credentials{Hash: partnerHash, Key: partnerKey},
+	}, users, plainVault{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if known, err := c.Known(t.Context(), userHash); !known || err != nil {
+		t.Errorf("Known of a registered user: %t, %v", known, err)
+	}
+	if known, err := c.Known(t.Context(), otherUser); known || err != nil {
+		t.Errorf("Known of a stranger: %t, %v", known, err)
+	}
+	users.err = errors.New("database is down")
+	if known, err := c.Known(t.Context(), otherUser); known || !errors.Is(err, users.err) {
+		t.Errorf("Known while the store is down: %t, %v", known, err)
+	}
+}
+
 func TestCallInAStateThatAsksForNone(t *testing.T) {
 	t.Parallel()
 	c, _ := newClient(t, platform, nil)

@@ -2,6 +2,7 @@ package integra
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -66,4 +67,14 @@ func (k *keyring) user(ctx context.Context, hash string) (cred integra.Credentia
 		k.kept.Add(hash, u)
 	}
 	return integra.Credentials{Hash: hash, Key: u.key}, u.login, nil
+}
+
+// Known reports whether a user is registered here, so that the platform can be called about
+// it. Any other reason for having no key is an error.
+func (c *Client) Known(ctx context.Context, user string) (bool, error) {
+	_, _, err := c.keys.user(ctx, user)
+	if errors.Is(err, adapter.ErrNotFound) {
+		return false, nil
+	}
+	return err == nil, err
 }

@@ -145,17 +145,6 @@ func (p *partner) close() error {
 	return p.store.Close()
 }
 
-// known tells the workers whether a user is registered.
-type known struct{ store *store.Store }
-
-func (k known) Known(ctx context.Context, hash string) (bool, error) {
-	_, err := k.store.User(ctx, hash)
-	if errors.Is(err, adapter.ErrNotFound) {
-		return false, nil
-	}
-	return err == nil, err
-}
-
 // defaultLogFormat is text for a person and json for a machine.
 func defaultLogFormat(w io.Writer) string {
 	if isTerminal(w) {

@@ -190,7 +190,7 @@ func (f actFlags) act(ctx context.Context, out io.Writer, log *slog.Logger, make
 		return err
 	}
 	pol := policy(serveDefaults)
-	pool, err := worker.New(p.store, p.client, known{p.store}, worker.Config{Policy: pol, CallTimeout: f.CallTimeout, Log: log})
+	pool, err := worker.New(p.store, p.client, p.client, worker.Config{Policy: pol, CallTimeout: f.CallTimeout, Log: log})
 	if err != nil {
 		return err
 	}

@@ -72,7 +72,7 @@ func (c serveCmd) Run(ctx context.Context, log *slog.Logger) error {
 		return errors.Join(err, st.Close())
 	}
 	defer client.Close()
-	pool, err := worker.New(st, client, known{st}, worker.Config{
+	pool, err := worker.New(st, client, client, worker.Config{
 		Policy: pol, Workers: c.Workers, Queue: c.Queue, ReceiveOnly: c.ReceiveOnly,
 		CallTimeout: c.CallTimeout, Grace: c.ShutdownGrace, Log: log,
 		OnStep: func(p adapter.Payment, _ adapter.Event) { metrics.Stepped(p) },
