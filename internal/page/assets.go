@@ -1,6 +1,7 @@
 package page
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"embed"
 	"encoding/hex"
@@ -29,27 +30,41 @@ type asset struct {
 	body        []byte
 }
 
+// script is the one script of every page. htmx starts itself as soon as the browser has a
+// moment, which can be before the next file has arrived: in one file with it, its extension
+// is always there in time.
+const script = "page.js"
+
+var scriptParts = []string{"htmx.min.js", "hx-sse.min.js", "kit.js"}
+
 // assets knows every asset by its plain name and by its address.
 var assets = sync.OnceValue(func() map[string]asset {
-	entries, err := assetFiles.ReadDir("assets")
-	if err != nil {
-		panic(err) // what is embedded can be read
-	}
 	out := map[string]asset{}
-	for _, entry := range entries {
-		body, err := assetFiles.ReadFile("assets/" + entry.Name())
-		if err != nil {
-			panic(err)
-		}
+	add := func(name string, body []byte) {
 		sum := sha256.Sum256(body)
-		ext := path.Ext(entry.Name())
+		ext := path.Ext(name)
 		a := asset{
-			address:     AssetPrefix + strings.TrimSuffix(entry.Name(), ext) + "." + hex.EncodeToString(sum[:6]) + ext,
+			address:     AssetPrefix + strings.TrimSuffix(name, ext) + "." + hex.EncodeToString(sum[:6]) + ext,
 			contentType: assetTypes[ext],
 			body:        body,
 		}
-		out[entry.Name()], out[a.address] = a, a
+		out[name], out[a.address] = a, a
 	}
+	read := func(name string) []byte {
+		body, err := assetFiles.ReadFile("assets/" + name)
+		if err != nil {
+			panic(err) // what is embedded can be read
+		}
+		return body
+	}
+	for _, name := range []string{"kit.css", "icon.svg", "frame.js"} {
+		add(name, read(name))
+	}
+	var parts [][]byte
+	for _, name := range scriptParts {
+		parts = append(parts, read(name))
+	}
+	add(script, bytes.Join(parts, []byte("\n")))
 	return out
 })
 

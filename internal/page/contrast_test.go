@@ -41,7 +41,7 @@ func TestContrast(t *testing.T) {
 		}
 	}
 	for _, state := range []string{"ok", "wait", "doubt", "bad"} {
-		pairs = append(pairs, pair{state, state + "-soft", 4.5}, pair{"text", state + "-soft", 4.5})
+		pairs = append(pairs, pair{state, state + "-soft", 4.5}, pair{"text", state + "-soft", 4.5}, pair{"text-muted", state + "-soft", 4.5})
 	}
 	for _, p := range pairs {
 		for i, theme := range []string{"light", "dark"} {

@@ -63,7 +63,7 @@ type Fact struct{ Name, Value string }
 // Sizes of a diagram in its own units, which are pixels where there is room.
 const (
 	minGap    = 216 // between two lanes; as wide as the labels need
-	maxGap    = 280
+	maxGap    = 312
 	laneLeft  = 150 // the first lane; the times stand left of it
 	laneRight = 60  // what is right of the last lane
 	laneWidth = 112 // of a lane's name

@@ -31,6 +31,7 @@ func Live(w http.ResponseWriter, r *http.Request, every time.Duration, changed <
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Accel-Buffering", "no") // nginx would keep the events to itself
 	out := http.NewResponseController(w)
+	defer func() { _ = out.SetWriteDeadline(time.Time{}) }() // the connection may go on
 
 	var last []byte
 	ping := time.NewTicker(livePing)

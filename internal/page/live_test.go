@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -44,15 +45,16 @@ func TestLive(t *testing.T) {
 		ctx, leave := context.WithCancel(t.Context())
 		r := httptest.NewRequest(http.MethodGet, "/?live=1", nil).WithContext(ctx)
 		changed := make(chan struct{}, 1)
-		text := "<p>one</p>\n<p>\rtwo</p>"
+		var text atomic.Value
+		text.Store("<p>one</p>\n<p>\rtwo</p>")
 		w := newStream()
 		done := make(chan error, 1)
 		go func() {
-			done <- Live(w, r, 250*time.Millisecond, changed, func() ([]byte, error) { return []byte(text), nil })
+			done <- Live(w, r, 250*time.Millisecond, changed, func() ([]byte, error) { return []byte(text.Load().(string)), nil })
 		}()
 		change := func(to string) {
 			synctest.Wait()
-			text = to
+			text.Store(to)
 			select {
 			case changed <- struct{}{}:
 			default:

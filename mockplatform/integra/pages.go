@@ -101,8 +101,10 @@ func (s *pages) toppedUp(w http.ResponseWriter, r *http.Request, session visitor
 	}
 	view := s.view(w, r)
 	switch {
-	case r.Header.Get("HX-Request") != "": // the form is exchanged, the page stays
-		s.render(w, status, "topped-up", s.data(view, session, form))
+	case r.Header.Get("HX-Request") != "":
+		// The form alone: the rest comes by the live part, and in order. Sent with this
+		// answer as well, an older state could overtake a newer one.
+		s.render(w, status, "top-up", s.data(view, session, form))
 	case err != nil:
 		s.render(w, status, "account", s.data(view, session, form))
 	default: // so that a reload does not pay again

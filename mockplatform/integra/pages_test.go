@@ -273,11 +273,8 @@ func TestTopUpForm(t *testing.T) {
 	if w.Code != http.StatusOK || attr(byID(doc, "amount"), "value") != "" {
 		t.Errorf("with htmx: status %d, the field still holds %q", w.Code, attr(byID(doc, "amount"), "value"))
 	}
-	if got := count(doc, "hx-partial"); got != 2 || count(doc, "link") != 0 {
-		t.Errorf("with htmx: %d parts; want the balance and the history, and no whole page", got)
-	}
-	if u, _ := s.p.User(alice, 10); len(u.Payments) != 2 || !strings.Contains(textOf(byID(doc, "history")), "1 234,50") {
-		t.Errorf("%d payments; the history says %q", len(u.Payments), textOf(byID(doc, "history")))
+	if u, _ := s.p.User(alice, 10); len(u.Payments) != 2 || count(doc, "link") != 0 || byID(doc, "history") != nil {
+		t.Errorf("with htmx: %d payments; the answer is more than the form: %q", len(u.Payments), textOf(doc))
 	}
 }
 
@@ -324,13 +321,13 @@ func TestHostilePage(t *testing.T) {
 		if w.Code != http.StatusOK {
 			t.Fatalf("status %d", w.Code)
 		}
-		checkHarmless(t, doc, 4)
+		checkHarmless(t, doc, 2)
 	}
 	w, doc := s.visit(http.MethodGet, "/partners/plain/iframe?k="+url.QueryEscape(hostile), "")
 	if w.Code != http.StatusBadRequest {
 		t.Errorf("status %d", w.Code)
 	}
-	checkHarmless(t, doc, 4)
+	checkHarmless(t, doc, 2)
 }
 
 func checkHarmless(t *testing.T, doc *html.Node, scripts int) {

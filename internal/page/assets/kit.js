@@ -72,18 +72,14 @@
     time.title = `${utc} · ${here} (${Intl.DateTimeFormat().resolvedOptions().timeZone})`;
   });
 
-  // --- Diagrams: an arrow shows its payload while it is pointed at or has the focus; a click
-  // holds it, and the address remembers which.
-  let held = null;
+  // --- Diagrams: an arrow shows its payload while it is pointed at or has the focus, until
+  // the next one; a click holds it, and the address remembers which.
+  let shown = /^#x-/.test(location.hash) ? location.hash.slice(1) : "";
+  let held = shown !== "";
 
-  const show = (arrow) => {
-    const diagram = arrow.closest("[data-diagram]");
-    for (const other of diagram.querySelectorAll(".arrow")) {
-      other.classList.toggle("current", other.dataset.shows === arrow.dataset.shows);
-    }
-    for (const panel of diagram.querySelectorAll(".panel")) {
-      panel.classList.toggle("shown", panel.id === arrow.dataset.shows);
-    }
+  const show = () => {
+    for (const arrow of document.querySelectorAll(".arrow")) arrow.classList.toggle("current", arrow.dataset.shows === shown);
+    for (const panel of document.querySelectorAll(".panel")) panel.classList.toggle("shown", panel.id === shown);
   };
 
   const arrowAt = (target) => target.closest?.(".arrow[data-shows]");
@@ -91,7 +87,9 @@
   for (const type of ["mouseover", "focusin"]) {
     document.addEventListener(type, ({ target }) => {
       const arrow = arrowAt(target);
-      if (arrow && (!held || type === "focusin")) show(arrow);
+      if (!arrow || (held && type === "mouseover")) return;
+      shown = arrow.dataset.shows;
+      show();
     });
   }
 
@@ -99,17 +97,13 @@
     const arrow = arrowAt(event.target);
     if (!arrow) return;
     event.preventDefault();
-    held = held === arrow.dataset.shows ? null : arrow.dataset.shows;
-    history.replaceState(history.state, "", held ? `#${held}` : location.pathname + location.search);
-    show(arrow);
+    held = !(held && shown === arrow.dataset.shows);
+    shown = arrow.dataset.shows;
+    history.replaceState(history.state, "", held ? `#${shown}` : location.pathname + location.search);
+    show();
   });
 
-  const showHeld = () => {
-    held ??= /^#x-/.test(location.hash) ? location.hash.slice(1) : null;
-    const arrow = held && find(`.arrow[data-shows="${CSS.escape(held)}"]`);
-    if (arrow) show(arrow);
-  };
-  showHeld();
+  if (shown) show();
 
   // --- Live parts.
   const live = (state) => { for (const mark of document.querySelectorAll("[data-live]")) mark.dataset.live = state; };
@@ -128,7 +122,7 @@
 
   document.addEventListener("htmx:after:swap", () => {
     if (connected) live(connected);
-    showHeld();
+    if (shown) show(); // the new part does not know
     markRow();
   });
   document.addEventListener("htmx:after:history:push", markRow);

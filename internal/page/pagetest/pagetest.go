@@ -15,6 +15,7 @@ import (
 
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/input"
 	"github.com/chromedp/cdproto/log"
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/cdproto/page"
@@ -214,16 +215,64 @@ func (tab *Tab) Click(selector string) {
 	tab.do(chromedp.Click(chromedp.CSS(selector)))
 }
 
+// DoubleClick clicks twice.
+func (tab *Tab) DoubleClick(selector string) {
+	tab.t.Helper()
+	tab.do(chromedp.DoubleClick(chromedp.CSS(selector)))
+}
+
 // Fill types text into the field that the CSS selector finds, in the place of what it holds.
 func (tab *Tab) Fill(selector, text string) {
 	tab.t.Helper()
-	tab.do(chromedp.Clear(chromedp.CSS(selector)), chromedp.SendKeys(chromedp.CSS(selector), text))
+	Eval[bool](tab, fmt.Sprintf("(e => { e.focus(); e.select(); return true })(document.querySelector(%q))", selector))
+	tab.do(chromedp.KeyEvent(text))
 }
 
 // Press presses keys, wherever the focus is.
 func (tab *Tab) Press(keys string) {
 	tab.t.Helper()
 	tab.do(chromedp.KeyEvent(keys))
+}
+
+// Hover moves the pointer onto the element that the CSS selector finds.
+func (tab *Tab) Hover(selector string) {
+	tab.t.Helper()
+	box := Eval[[]float64](tab, fmt.Sprintf(`(() => {
+		const e = document.querySelector(%q);
+		e.scrollIntoView({ block: "center" });
+		const b = e.getBoundingClientRect();
+		return [b.x + b.width / 2, b.y + b.height / 2];
+	})()`, selector))
+	tab.do(chromedp.MouseEvent(input.DispatchMouseEventTypeMouseMoved, box[0], box[1]))
+}
+
+// Focus gives the focus to the element that the CSS selector finds.
+func (tab *Tab) Focus(selector string) {
+	tab.t.Helper()
+	tab.do(chromedp.Focus(chromedp.CSS(selector)))
+}
+
+// Select chooses an option of a list, as a reader does.
+func (tab *Tab) Select(selector, value string) {
+	tab.t.Helper()
+	Eval[bool](tab, fmt.Sprintf(`(() => {
+		const e = document.querySelector(%q);
+		e.value = %q;
+		return e.dispatchEvent(new Event("change", { bubbles: true }));
+	})()`, selector, value))
+}
+
+// Back goes back in the tab's history.
+func (tab *Tab) Back() {
+	tab.t.Helper()
+	tab.do(chromedp.NavigateBack())
+}
+
+// Resize gives the tab another width.
+func (tab *Tab) Resize(width int) {
+	tab.t.Helper()
+	tab.reader.Width = width
+	tab.resize(tab.reader.Height)
 }
 
 // Eval returns the value of a JavaScript expression.
@@ -238,27 +287,25 @@ func (tab *Tab) Text(selector string) string {
 	return strings.Join(strings.Fields(run(tab, chromedp.Text(chromedp.CSS(selector)))), " ")
 }
 
-// Until waits for a JavaScript condition, looking at each frame that the browser draws.
+// Until waits for a JavaScript condition, over page loads too. It asks from outside of the
+// page: there, the content security policy forbids to evaluate text, and pages without
+// JavaScript have no timers.
 func (tab *Tab) Until(condition string) {
 	tab.t.Helper()
-	// The loop runs in the page; its condition is not a string to be evaluated there, which
-	// the content security policy would forbid.
-	watch := fmt.Sprintf(`new Promise((done, fail) => {
-		const end = Date.now() + %d;
-		const look = () => (%s) ? done() : Date.now() > end ? fail("still not so after %s") : setTimeout(look, 10);
-		look();
-	})`, patience.Milliseconds()*9/10, condition, patience*9/10)
 	ctx, cancel := context.WithTimeout(tab.ctx, patience)
 	defer cancel()
-	if err := chromedp.Do(ctx, func(ctx context.Context, t *chromedp.Target) (chromedp.Void, error) {
-		await := true
-		r, err := cdp.Call(ctx, t, runtime.Evaluate, runtime.EvaluateParams{Expression: watch, AwaitPromise: &await})
-		if err == nil && r.ExceptionDetails != nil {
-			err = fmt.Errorf("%s %s", r.ExceptionDetails.Text, r.ExceptionDetails.Exception.Value)
+	for {
+		holds, err := chromedp.Run(ctx, chromedp.Evaluate[bool](fmt.Sprintf("!!(() => { try { return %s } catch { return false } })()", condition)))
+		if holds && err == nil {
+			return
 		}
-		return chromedp.Void{}, err
-	}); err != nil {
-		tab.t.Fatalf("wait until %s: %v\nthe page shows: %s", condition, err, tab.Text("body"))
+		select {
+		case <-time.After(20 * time.Millisecond):
+		case <-ctx.Done():
+			picture := filepath.Join(tab.t.ArtifactDir(), "page.png")
+			_ = os.WriteFile(picture, tab.Shot(), 0o600)
+			tab.t.Fatalf("still not so after %s: %s\nthe page shows: %s\na picture of it is %s", patience, condition, tab.Text("body"), picture)
+		}
 	}
 }
 
