@@ -195,7 +195,6 @@ func (p *partner) steady(ctx context.Context, rep *report, books books) error {
 	if err := books.drained(ctx); err != nil {
 		return err
 	}
-	time.Sleep(50 * time.Millisecond) // the watcher looks once more
 	stop()
 	captured := <-seen
 	if watchErr != nil {

@@ -78,37 +78,45 @@ func (b books) watch(ctx context.Context) (map[string]time.Time, error) {
 	tick := time.NewTicker(time.Millisecond)
 	defer tick.Stop()
 	for {
+		last := ctx.Err() != nil // one more look: the last capture may have come since
+		var err error
+		if low, err = b.look(low, seen); err != nil || last {
+			return seen, err
+		}
 		select {
 		case <-ctx.Done():
-			return seen, nil
 		case <-tick.C:
 		}
-		rows, err := b.db.Query(`SELECT num, platform_id, state = 'confirmed' FROM payments WHERE num > $1 ORDER BY num`, low) //nolint:noctx // ctx ends the watch, not a query
-		if err != nil {
-			return nil, err
+	}
+}
+
+// look notes what is confirmed among the payments after low, and returns the number up to
+// which all are.
+func (b books) look(low int64, seen map[string]time.Time) (int64, error) {
+	rows, err := b.db.Query(`SELECT num, platform_id, state = 'confirmed' FROM payments WHERE num > $1 ORDER BY num`, low) //nolint:noctx // short
+	if err != nil {
+		return low, err
+	}
+	defer func() { _ = rows.Close() }()
+	now, gap := time.Now(), false
+	for rows.Next() {
+		var (
+			num  int64
+			id   string
+			done bool
+		)
+		if err := rows.Scan(&num, &id, &done); err != nil {
+			return low, err
 		}
-		now, gap := time.Now(), false
-		for rows.Next() {
-			var (
-				num  int64
-				id   string
-				done bool
-			)
-			if err := rows.Scan(&num, &id, &done); err != nil {
-				return nil, err
-			}
-			if _, known := seen[id]; done && !known {
-				seen[id] = now
-			}
-			gap = gap || !done
-			if !gap {
-				low = num
-			}
+		if _, known := seen[id]; done && !known {
+			seen[id] = now
 		}
-		if err := rows.Close(); err != nil {
-			return nil, err
+		gap = gap || !done
+		if !gap {
+			low = num
 		}
 	}
+	return low, rows.Err()
 }
 
 // limits measures what the database gives at best for the row that accepting writes: one
