@@ -17,11 +17,10 @@ import (
 //	amount text code        "1234.5" "RUB" → 1 234,50 ₽
 //	state name              the badge of a state: icon, word, colour
 //	badge role text         a badge with words of the page's own
-//	id text                 a long id, shortened in the middle, copied by a button
+//	id text                 a long id, shortened in the middle, with a button that copies it
 //	short text              the same without the button, for links
 //	ago time now            5 s ago; moment time: the time of day to the millisecond
 //	duration d              12 ms
-//	copied text             a button that copies text
 //	icon name               a small picture
 //	empty title hint        what stands where a list has nothing to show
 //	code Code               text in tabs, secrets masked
@@ -73,7 +72,6 @@ func (s *set) funcs() template.FuncMap {
 			return piece("time", moment{at.UTC(), at.UTC().Format("15:04:05.000"), false})
 		},
 		"duration": s.duration,
-		"copied":   func(text string) (template.HTML, error) { return piece("copied", text) },
 		"icon":     func(name any) (template.HTML, error) { return piece("icon-"+fmt.Sprint(name), nil) },
 		"empty": func(title, hint string) (template.HTML, error) {
 			return piece("empty", struct{ Title, Hint string }{title, hint})

@@ -26,8 +26,6 @@ type Config struct {
 	Files fs.FS
 	// Dir is the folder of Files that they lie in; "" is the top.
 	Dir string
-	// Funcs are functions of the pages' own, besides those of the kit.
-	Funcs template.FuncMap
 	// Framed pages may be shown in a frame by anyone, and then tell an iframeResizer of the
 	// page around them how tall they are. Other pages refuse to be framed.
 	Framed bool
@@ -71,7 +69,7 @@ func (s *Site) load(lang Lang) (*set, error) {
 	if out.texts, err = loadTexts(lang, kit, own); err != nil {
 		return nil, err
 	}
-	out.templates.Option("missingkey=error").Funcs(out.funcs()).Funcs(s.config.Funcs)
+	out.templates.Option("missingkey=error").Funcs(out.funcs())
 	for _, files := range []fs.FS{kit, own} {
 		if _, err = out.templates.ParseFS(files, "*.html"); err != nil {
 			return nil, err

@@ -221,19 +221,6 @@ func TestUnknownPieces(t *testing.T) {
 	}
 }
 
-func TestOwnFunctions(t *testing.T) {
-	t.Parallel()
-	files := fstest.MapFS{
-		"p.html":        {Data: []byte(`{{define "p"}}{{twice .}}{{end}}`)},
-		"texts.en.json": {Data: []byte(`{}`)},
-		"texts.ru.json": {Data: []byte(`{}`)},
-	}
-	s := New(Config{Files: files, Funcs: map[string]any{"twice": func(s string) string { return s + s }}})
-	if got, err := s.HTML(RU, "p", "<"); string(got) != "&lt;&lt;" || err != nil {
-		t.Errorf("HTML() = %q, %v", got, err)
-	}
-}
-
 func TestMissingFiles(t *testing.T) {
 	t.Parallel()
 	if err := New(Config{Files: fstest.MapFS{}, Dir: "../up"}).Check(); err == nil {

@@ -263,6 +263,10 @@ func testJournalKeys(t *testing.T, b *pagetest.Browser) {
 	tab.Until(`document.querySelector("dialog").open`)
 	tab.Press(kb.Escape)
 	tab.Until(`!document.querySelector("dialog").open`)
+	tab.Click("[data-keys-open]")
+	tab.Until(`document.querySelector("dialog").open`)
+	tab.Click("dialog button")
+	tab.Until(`!document.querySelector("dialog").open`)
 	tab.Press("/")
 	if got := pagetest.Eval[string](tab, "document.activeElement.name"); got != "payment" {
 		t.Errorf("/ focuses %q", got)

@@ -51,7 +51,7 @@ func TestScreenshots(t *testing.T) {
 	tab = b.Open(t, journal, wide)
 	tab.Until(`document.querySelector("[data-live=on]")`)
 	save("journal.png", tab.View())
-	tab.Click("#list tr:nth-child(4) .row-link")
+	pagetest.Eval[bool](tab, `[...document.querySelectorAll(".row-link")].find(a => a.textContent === "confirmPayment").click() ?? true`)
 	tab.Until(`document.querySelector(".drawer")`)
 	save("journal-exchange.png", tab.View())
 

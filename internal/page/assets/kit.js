@@ -137,6 +137,8 @@
   const keys = find("[data-keys]");
   if (!keys) return; // not in a frame: the page around it has keys of its own
 
+  find("[data-keys-open]")?.addEventListener("click", () => keys.showModal());
+
   const rows = () => [...document.querySelectorAll("[data-row]")];
 
   const actions = {
