@@ -30,6 +30,7 @@ import (
 	"github.com/partnerkit/partnerkit/mockplatform/dice"
 	"github.com/partnerkit/partnerkit/mockplatform/integra"
 	"github.com/partnerkit/partnerkit/mockplatform/journal"
+	"github.com/partnerkit/partnerkit/mockplatform/webui"
 )
 
 // DemoPartner is the partner that a server knows from the start, unless Config names
@@ -52,7 +53,7 @@ type Config struct {
 	Settings      *integra.Settings // at the start; integra.DefaultSettings if nil
 	Journal       journal.Config
 	NotifyWorkers int          // notifications on their way at once; 64 if 0
-	KeepPayments  int          // final payments remembered; 50,000 if 0
+	KeepPayments  int          // final payments remembered; 30,000 if 0
 	Log           *slog.Logger // nowhere if nil
 	Version       string       // shown by the control API; "devel" if ""
 }
@@ -135,6 +136,7 @@ func (s *Server) platformHandler() http.Handler {
 func (s *Server) controlHandler(version string) http.Handler {
 	r := mux.NewRouter()
 	r.PathPrefix(page.AssetPrefix).Handler(page.Assets())
+	webui.Mount(r, webui.Config{Clock: s.clock, Journal: s.journal, Integra: s.integra, Log: s.log})
 	control.Mount(r, control.Config{
 		Clock: s.clock, Journal: s.journal, Integra: s.integra,
 		Reset: s.Reset, Healthy: s.healthy, Version: version,
@@ -146,7 +148,6 @@ func (s *Server) newServer(h http.Handler) *http.Server {
 	return &http.Server{
 		Handler:           h,
 		ReadHeaderTimeout: 10 * time.Second,
-		ReadTimeout:       time.Minute,
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    2 << 20, // an address that is too long is still journalled
 		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
