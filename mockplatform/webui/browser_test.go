@@ -223,7 +223,7 @@ func busy(w *world) (confirmed, declined string) {
 	w.confirm(confirmed, "100.51")
 	w.confirm(confirmed, "100.50")
 	declined = press("5000")
-	w.decline(declined, "Недостаточно средств")
+	w.decline(declined, "Not enough funds")
 	return confirmed, declined
 }
 

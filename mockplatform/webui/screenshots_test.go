@@ -43,10 +43,10 @@ func TestScreenshots(t *testing.T) {
 	tab.Click("#top-up .primary")
 	w.confirm(w.await(), "250")
 	tab.UntilText("Credited")
-	save("integra-page.png", tab.Shot())
+	save("iframe.png", tab.Shot())
 
 	narrow.Lang, narrow.Dark = "ru", true
-	save("integra-page-360-ru-dark.png", b.Open(t, w.page(nil), narrow).View())
+	save("iframe-360-ru-dark.png", b.Open(t, w.page(nil), narrow).View())
 
 	tab = b.Open(t, journal, wide)
 	tab.Until(`document.querySelector("[data-live=on]")`)
