@@ -194,7 +194,7 @@ func (h *handler) servePage(w http.ResponseWriter, c *call, refusal *Refusal) {
 // record puts the call into the journal, with the answer as it will be sent.
 func (c *call) record(answer *reply, refusal *Refusal, lost LostAnswers) {
 	e := c.exchange
-	e.Request = receivedRequest(c.request, c.body)
+	e.Request = journal.RawRequest(c.request, c.body)
 	e.Args = c.plain
 	e.Secrets = c.secrets
 	if c.partner != nil {
@@ -215,7 +215,7 @@ func (c *call) record(answer *reply, refusal *Refusal, lost LostAnswers) {
 		answer.header["Content-Length"] = []string{strconv.Itoa(len(answer.body))}
 		answer.header["Date"] = []string{time.Now().UTC().Format(http.TimeFormat)}
 		e.Status = answer.status
-		e.Response = rawResponse(c.request.Proto, answer.status, answer.header, answer.body)
+		e.Response = journal.RawResponse(c.request.Proto, answer.status, answer.header, answer.body)
 	}
 	e.Took = time.Since(e.Real)
 	c.p.cfg.Journal.Record(e)
@@ -367,7 +367,7 @@ func (c *call) logIn() (visitor, *wire.NotifyTemplate, *Refusal) {
 	if refusal != nil {
 		return fail(refusal)
 	}
-	if secrets := secretsOf(args.PaymentNotifyURL); len(secrets) > 0 {
+	if secrets := journal.SecretsIn(args.PaymentNotifyURL); len(secrets) > 0 {
 		// k holds them as well, and one of the ciphers hides nothing.
 		c.secrets = append(secrets, c.query.Get(wire.ParamK)[len(wire.Prefix)+wire.HashLen:])
 	}

@@ -210,7 +210,7 @@ const maxAnswer = 64 << 10
 
 // call makes the call and describes it.
 func (n *notifier) call(ctx context.Context, note *notification, timeout time.Duration) (Attempt, *journal.Exchange) {
-	var raw rawRequest
+	var sent journal.Sent
 	attempt := Attempt{Number: note.try, Copy: note.copy, At: n.p.cfg.Clock.Now()}
 	exchange := &journal.Exchange{
 		Protocol: Protocol, Method: MethodNotify, Direction: journal.Out,
@@ -219,12 +219,12 @@ func (n *notifier) call(ctx context.Context, note *notification, timeout time.Du
 	}
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	response, err := n.client.R().SetContext(httptrace.WithClientTrace(ctx, raw.trace())).Get(note.url)
+	response, err := n.client.R().SetContext(httptrace.WithClientTrace(ctx, sent.Trace())).Get(note.url)
 	if err == nil {
 		body, _ := io.ReadAll(io.LimitReader(response.RawBody(), maxAnswer))
 		_ = response.RawBody().Close()
 		attempt.Status = response.StatusCode()
-		exchange.Response = rawResponse(response.RawResponse.Proto, attempt.Status, response.Header(), body)
+		exchange.Response = journal.RawResponse(response.RawResponse.Proto, attempt.Status, response.Header(), body)
 	}
 	attempt.Took = time.Since(exchange.Real)
 	switch {
@@ -234,10 +234,10 @@ func (n *notifier) call(ctx context.Context, note *notification, timeout time.Du
 	case errors.Is(err, context.DeadlineExceeded):
 		attempt.Error = fmt.Sprintf("no answer within %s", timeout)
 	default:
-		attempt.Error = reason(err)
+		attempt.Error = journal.Reason(err)
 	}
 	exchange.Took, exchange.Status = attempt.Took, attempt.Status
-	exchange.Request = raw.bytes(note.url)
+	exchange.Request = sent.Raw(http.MethodGet, note.url, nil)
 	exchange.Verdict = journal.Verdict{OK: attempt.Error == "", Detail: attempt.Error}
 	if attempt.Error != "" {
 		exchange.Verdict.Check = "acknowledged"

@@ -11,6 +11,7 @@ import (
 
 	wire "github.com/partnerkit/partnerkit/contract/integra"
 	"github.com/partnerkit/partnerkit/contract/money"
+	"github.com/partnerkit/partnerkit/mockplatform/journal"
 )
 
 // user is one user of a partner.
@@ -236,7 +237,7 @@ func (p *Platform) rememberLogin(u *user, template *wire.NotifyTemplate) {
 	u.loginAt = p.cfg.Clock.Now()
 	if template != nil {
 		u.template = template
-		u.secrets = secretsOf(template.String())
+		u.secrets = journal.SecretsIn(template.String())
 	}
 	u.changed()
 }

@@ -1,4 +1,4 @@
-package integra
+package journal
 
 import (
 	"errors"
@@ -11,14 +11,15 @@ import (
 	"sync"
 )
 
-// rawRequest gathers a request that is sent, as the transport writes it. The transport
-// writes on a goroutine of its own, which can outlive a call that was given up.
-type rawRequest struct {
+// Sent gathers a request that is sent, as the transport writes it. The transport writes on a
+// goroutine of its own, which can outlive a call that was given up.
+type Sent struct {
 	mu      sync.Mutex
 	headers []byte
 }
 
-func (r *rawRequest) trace() *httptrace.ClientTrace {
+// Trace is to be put into the context of the request (httptrace.WithClientTrace).
+func (r *Sent) Trace() *httptrace.ClientTrace {
 	return &httptrace.ClientTrace{
 		GotConn: func(httptrace.GotConnInfo) { // once more if the first connection turns out dead
 			r.mu.Lock()
@@ -35,23 +36,24 @@ func (r *rawRequest) trace() *httptrace.ClientTrace {
 	}
 }
 
-// bytes returns the request that was sent to address with GET.
-func (r *rawRequest) bytes(address string) []byte {
+// Raw returns the request that was sent to address, for the journal.
+func (r *Sent) Raw(verb, address string, body []byte) []byte {
 	target := address
 	if u, err := url.Parse(address); err == nil {
 		target = u.RequestURI()
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	b := append([]byte("GET "), target...)
+	b := append([]byte(verb+" "), target...)
 	b = append(b, " HTTP/1.1\r\n"...)
 	b = append(b, r.headers...)
-	return append(b, "\r\n"...)
+	b = append(b, "\r\n"...)
+	return append(b, body...)
 }
 
-// receivedRequest writes a request that was received. Go keeps neither the order nor the
-// spelling of header names; they are sorted.
-func receivedRequest(r *http.Request, body []byte) []byte {
+// RawRequest writes a request that was received. Go keeps neither the order nor the spelling
+// of header names; they are sorted.
+func RawRequest(r *http.Request, body []byte) []byte {
 	const around = len("Host: ") + 4*len("\r\n") + 2*len(" ")
 	b := make([]byte, 0, len(r.Method)+len(r.RequestURI)+len(r.Proto)+len(r.Host)+headersSize(r.Header)+len(body)+around)
 	b = append(b, r.Method...)
@@ -66,8 +68,8 @@ func receivedRequest(r *http.Request, body []byte) []byte {
 	return append(b, body...)
 }
 
-// rawResponse writes a response as the server does: headers in the order of their names.
-func rawResponse(proto string, status int, header http.Header, body []byte) []byte {
+// RawResponse writes a response as the server does: headers in the order of their names.
+func RawResponse(proto string, status int, header http.Header, body []byte) []byte {
 	const around = len(" 200 ") + 2*len("\r\n")
 	b := make([]byte, 0, len(proto)+len(http.StatusText(status))+headersSize(header)+len(body)+around)
 	b = append(b, proto...)
@@ -114,8 +116,8 @@ func appendHeader(b []byte, name, value string) []byte {
 	return append(b, "\r\n"...)
 }
 
-// reason is why a call failed, without the address, which holds secrets.
-func reason(err error) string {
+// Reason is why a call failed, without the address, which holds secrets.
+func Reason(err error) string {
 	var e *url.Error
 	if errors.As(err, &e) {
 		err = e.Err
@@ -123,11 +125,11 @@ func reason(err error) string {
 	return err.Error()
 }
 
-// secretsOf returns what is secret in the template of a notification URL. The protocol does
-// not say; whoever may call that address is known by something fixed in it, so every fixed
-// value of the query counts that is long, or named like a secret, and every long segment of
-// the path that is no word.
-func secretsOf(template string) []string {
+// SecretsIn returns what is secret in an address that a partner wants to be notified at, or
+// in a template of one. No protocol says; whoever may call that address is known by something
+// fixed in it, so every fixed value of the query counts that is long, or named like a secret,
+// and every long segment of the path that is no word.
+func SecretsIn(template string) []string {
 	address, query, _ := strings.Cut(template, "?")
 	var found []string
 	for pair := range strings.SplitSeq(query, "&") {
