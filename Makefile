@@ -51,6 +51,10 @@ fuzz: ## run every fuzz target for FUZZTIME (60s)
 bench: build ## measure accept, whole flow and stand-in against limits of the same run
 	@$(GO) run ./internal/bench -time $(BENCHTIME)
 
+.PHONY: screenshots
+screenshots: tools ## take the pictures under docs/screenshots anew
+	$(GO) test ./mockplatform/webui -count=1 -run TestScreenshots -screenshots '$(CURDIR)/docs/screenshots'
+
 .PHONY: clean
 clean: ## remove what was built and what `make run` stored
 	rm -rf bin var
