@@ -15,6 +15,7 @@ import (
 type Report struct {
 	Users       int
 	Payments    int
+	Payins      int
 	Transfers   int
 	Accounts    map[Account]money.Amount // what each account holds over all users; the sum is zero
 	Differences []Difference
@@ -44,7 +45,7 @@ func (d Difference) String() string {
 
 // An Audit recomputes the books. Feed it one snapshot of them: all transfers by their number
 // (Transfer), then every stored balance (Balance), every payment with what belongs to it
-// (Payment), and ask for the Report. It keeps one small record per user and is not safe for
+// (Payment) and every payin (Payin), and ask for the Report. It keeps one small record per user and is not safe for
 // concurrent use.
 type Audit struct {
 	currency money.Currency
@@ -150,9 +151,40 @@ func (a *Audit) Payment(p adapter.Payment, moves []Transfer, history []adapter.E
 	a.history(p, history)
 }
 
+// Payin checks one payin against its moves and its history without remarks, in the order of
+// versions: a user is credited once, with what is written at the payin, or not at all.
+func (a *Audit) Payin(p adapter.Payin, moves []Transfer, history []adapter.PayinEvent) {
+	a.report.Payins++
+	var moved money.Amount
+	for _, t := range moves {
+		if t.Move != Payin || t.User != p.User || !moved.IsZero() {
+			a.differ(p.User, 0, "payin %d: its %s moves %s for user %s", p.Num, t.Move, t.Amount, t.User)
+		}
+		moved = t.Amount
+	}
+	if moved != p.Credited || !moved.IsZero() && p.Status != adapter.PayinDone {
+		a.differ(p.User, 0, "payin %d: it is %s and says it credited %s, the ledger has %s", p.Num, p.Status, p.Credited, moved)
+	}
+	status, version := p.FirstStatus(), 0
+	for _, e := range history {
+		if e.From != status || e.Version <= version {
+			a.differ(p.User, 0, "payin %d: version %d leads from %s, but version %d left it %s", p.Num, e.Version, e.From, version, status)
+		}
+		status, version = e.To, e.Version
+	}
+	if status != p.Status || version > p.Version {
+		a.differ(p.User, 0, "payin %d: it is %s at version %d, its history ends with %s at version %d", p.Num, p.Status, p.Version, status, version)
+	}
+}
+
 // Orphan reports a transfer or an event of a payment that does not exist.
 func (a *Audit) Orphan(payment int64, what string) {
 	a.differ("", payment, "%s of a payment that does not exist", what)
+}
+
+// OrphanPayin reports a transfer or an event of a payin that does not exist.
+func (a *Audit) OrphanPayin(payin int64, what string) {
+	a.differ("", 0, "%s of payin %d, which does not exist", what, payin)
 }
 
 // expected gives, for each state, the moves that a payment's life up to there has made; a

@@ -25,9 +25,10 @@ type Account string
 
 // The accounts. A platform's account is "platform:" and the platform's name, see Platform.
 const (
-	Available Account = "user:available" // the user's money, free to be spent
-	Reserved  Account = "user:reserved"  // the user's money, set aside for payments under way
-	External  Account = "external"       // the world outside: where deposits come from
+	Available Account = "user:available"    // the user's money, free to be spent
+	Reserved  Account = "user:reserved"     // the user's money, set aside for payments under way
+	External  Account = "external"          // the world outside: where deposits come from
+	Anymoney  Account = "external:anymoney" // the merchant's account at Any.Money: where payins come from
 )
 
 // Platform returns the account of a platform: what users have paid to it.
@@ -37,6 +38,7 @@ func Platform(name string) Account { return Account("platform:" + name) }
 const (
 	Deposit  adapter.Move = "deposit"  // external → available
 	Withdraw adapter.Move = "withdraw" // available → external
+	Payin    adapter.Move = "payin"    // external:anymoney → available
 )
 
 // Sides returns the accounts that a move takes from and gives to; platform is the name of the
@@ -55,6 +57,8 @@ func Sides(move adapter.Move, platform string) (debit, credit Account, err error
 		return External, Available, nil
 	case Withdraw:
 		return Available, External, nil
+	case Payin:
+		return Anymoney, Available, nil
 	}
 	return "", "", fmt.Errorf("ledger: no such move: %q", move)
 }
@@ -69,7 +73,8 @@ type Balance struct {
 type Transfer struct {
 	Num     int64 // given by the store, growing with time for each user
 	User    string
-	Payment int64 // the payment it belongs to; 0 for deposits and withdrawals
+	Payment int64 // the payment it belongs to; 0 for deposits, withdrawals and payins
+	Payin   int64 // the payin that it credits; 0 for all else
 	Move    adapter.Move
 	Debit   Account
 	Credit  Account
@@ -77,7 +82,7 @@ type Transfer struct {
 	After   Balance      // the user's balance once the transfer was made
 	Prev    int64        // the user's transfer before this one; 0 for the first
 	At      time.Time    // UTC, microseconds
-	Key     string       // the caller's idempotency key; "" for the moves of payments
+	Key     string       // the caller's idempotency key; "" for the moves of payments and payins
 	Note    string       // what a person wrote to it
 }
 

@@ -198,7 +198,7 @@ func (s *Store) Statement(ctx context.Context, user string, before int64, limit 
 	return list, nil
 }
 
-const transferColumns = `num, user_hash, coalesce(payment, 0), move, debit, credit, amount, available, reserved, prev, at, coalesce(key, ''), note`
+const transferColumns = `num, user_hash, coalesce(payment, 0), move, debit, credit, amount, available, reserved, prev, at, coalesce(key, ''), note, coalesce(payin, 0)`
 
 func (s *Store) scanTransfer(scan scanner) (ledger.Transfer, error) {
 	var (
@@ -206,7 +206,7 @@ func (s *Store) scanTransfer(scan scanner) (ledger.Transfer, error) {
 		move, debit, credit             string
 		amount, available, reserved, at int64
 	)
-	err := scan(&t.Num, &t.User, &t.Payment, &move, &debit, &credit, &amount, &available, &reserved, &t.Prev, &at, &t.Key, &t.Note)
+	err := scan(&t.Num, &t.User, &t.Payment, &move, &debit, &credit, &amount, &available, &reserved, &t.Prev, &at, &t.Key, &t.Note, &t.Payin)
 	t.Move, t.Debit, t.Credit = adapter.Move(move), ledger.Account(debit), ledger.Account(credit)
 	t.Amount = money.New(amount, s.cfg.Currency)
 	t.After = s.balance(available, reserved)

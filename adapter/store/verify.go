@@ -9,7 +9,7 @@ import (
 	"github.com/partnerkit/partnerkit/adapter/ledger"
 )
 
-// Verify recomputes every balance from the transfers and checks every payment against its
+// Verify recomputes every balance from the transfers and checks every payment and payin against its
 // transfers and its history, all in one snapshot beside the running work. It reads
 // everything once; an error says that it could not, differences are in the report.
 func (s *Store) Verify(ctx context.Context) (ledger.Report, error) {
@@ -18,7 +18,10 @@ func (s *Store) Verify(ctx context.Context) (ledger.Report, error) {
 		if err := s.auditUsers(ctx, t, audit); err != nil {
 			return err
 		}
-		return s.auditPayments(ctx, t, audit)
+		if err := s.auditPayments(ctx, t, audit); err != nil {
+			return err
+		}
+		return s.auditPayins(ctx, t, audit)
 	})
 	if err != nil {
 		return ledger.Report{}, fmt.Errorf("verify the books: %w", err)
