@@ -1,10 +1,10 @@
 package anymoney
 
 import (
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strconv"
 	"strings"
 	"unicode/utf16"
 	"unicode/utf8"
@@ -50,21 +50,28 @@ const (
 	FaultOtherAnswer Fault = "has the id of another request"
 )
 
+// The faults of the content of a result or a callback.
+const (
+	FaultAbsent Fault = "lacks a member that must be there"
+	FaultValue  Fault = "has a value that cannot be read"
+)
+
 // A MessageError says why a text is no message of the API. It wraps ErrMessage.
 type MessageError struct {
 	Fault  Fault
-	Name   string // of FaultDuplicate: the name that stands there twice
+	Name   string // of FaultDuplicate, FaultAbsent and FaultValue: whose, as in "code.amount"
 	Offset int    // in bytes from the start of the text; 0 for faults of what it means
 }
 
 func (e *MessageError) Error() string {
-	switch {
-	case e.Fault == FaultDuplicate:
-		return fmt.Sprintf("%v: it has the name %.40q twice, at byte %d", ErrMessage, e.Name, e.Offset)
-	case e.Offset > 0:
-		return fmt.Sprintf("%v: it %s, at byte %d", ErrMessage, e.Fault, e.Offset)
+	s := ErrMessage.Error() + ": it " + string(e.Fault)
+	if e.Name != "" {
+		s += fmt.Sprintf(": %.60q", e.Name)
 	}
-	return fmt.Sprintf("%v: it %s", ErrMessage, e.Fault)
+	if e.Offset > 0 {
+		s += fmt.Sprintf(", at byte %d", e.Offset)
+	}
+	return s
 }
 
 // Unwrap returns ErrMessage.
@@ -93,18 +100,23 @@ func ParseObject(text []byte) (Object, error) {
 	case !json.Valid(text):
 		return nil, syntaxFault(text)
 	}
-	w := walker{text: string(text)}
+	w := walker{text: string(text), members: make(Object, 0, 16)}
 	w.space()
-	switch w.text[w.pos] {
-	case '{':
-		return w.object(1)
-	case '[':
-		if _, err := w.list(1); err != nil {
+	if w.text[w.pos] == '{' {
+		err := w.object(1)
+		if err != nil {
 			return nil, err
 		}
-		return nil, &MessageError{Fault: FaultBatch}
+		return w.members, nil
 	}
-	return nil, &MessageError{Fault: FaultNotObject}
+	fault := FaultNotObject
+	if w.text[w.pos] == '[' {
+		fault = FaultBatch
+	}
+	if _, err := w.value(0); err != nil {
+		return nil, err
+	}
+	return nil, &MessageError{Fault: fault}
 }
 
 // validPrefix is the length of the part of text before its first invalid byte.
@@ -122,15 +134,38 @@ func validPrefix(text []byte) int {
 
 // syntaxFault says why text is not JSON.
 func syntaxFault(text []byte) error {
-	var any json.RawMessage
 	e := &MessageError{Fault: FaultSyntax}
-	if bad, ok := errors.AsType[*json.SyntaxError](json.Unmarshal(text, &any)); ok {
+	var raw json.RawMessage
+	if bad, ok := errors.AsType[*json.SyntaxError](json.Unmarshal(text, &raw)); ok {
 		e.Offset = max(int(bad.Offset)-1, 0)
 	}
-	if e.Offset < len(text) && text[e.Offset] == 0 {
+	switch {
+	case tooDeep(text[:e.Offset]):
+		e.Fault = FaultDepth // encoding/json has a limit of its own
+	case e.Offset < len(text) && text[e.Offset] == 0:
 		e.Fault = FaultNUL
 	}
 	return e
+}
+
+// tooDeep reports whether more than MaxDepth objects and lists stand in each other in text,
+// the beginning of something that is or is not JSON.
+func tooDeep(text []byte) bool {
+	depth, quoted := 0, false
+	for i := 0; i < len(text) && depth <= MaxDepth; i++ {
+		switch c := text[i]; {
+		case c == '\\':
+			i++ // a quote that follows ends nothing
+		case c == '"':
+			quoted = !quoted
+		case quoted:
+		case c == '{', c == '[':
+			depth++
+		case c == '}', c == ']':
+			depth--
+		}
+	}
+	return depth > MaxDepth
 }
 
 // A walker walks over text that is known to be valid JSON in valid UTF-8, so that each
@@ -138,6 +173,9 @@ func syntaxFault(text []byte) error {
 type walker struct {
 	text string
 	pos  int
+	// members are those of the objects around pos, the outermost first. An inner object
+	// takes the room behind and gives it back, so that only the outermost needs memory.
+	members Object
 }
 
 func (w *walker) space() {
@@ -151,20 +189,8 @@ func (w *walker) space() {
 	}
 }
 
-// next steps over the comma or the closing bracket that stands here, with the space around,
-// and reports whether it was a comma.
-func (w *walker) next() bool {
-	w.space()
-	comma := w.text[w.pos] == ','
-	w.pos++
-	if comma {
-		w.space()
-	}
-	return comma
-}
-
-// open steps over an opening bracket and the space behind, and reports whether the closing
-// one follows at once; then it is stepped over too.
+// open steps over an opening bracket and the space behind. If the closing one follows at
+// once, it is stepped over too, and empty.
 func (w *walker) open(closing byte, depth int) (empty bool, err error) {
 	if depth > MaxDepth {
 		return false, &MessageError{Fault: FaultDepth, Offset: w.pos}
@@ -178,65 +204,82 @@ func (w *walker) open(closing byte, depth int) (empty bool, err error) {
 	return false, nil
 }
 
-// object reads the object that begins here.
-func (w *walker) object(depth int) (Object, error) {
+// next steps over the comma or the closing bracket behind an element, with the space around,
+// and reports whether it was a comma.
+func (w *walker) next() bool {
+	w.space()
+	comma := w.text[w.pos] == ','
+	w.pos++
+	if comma {
+		w.space()
+	}
+	return comma
+}
+
+// object appends the members of the object that begins here to w.members.
+func (w *walker) object(depth int) error {
 	empty, err := w.open('}', depth)
 	if err != nil || empty {
-		return Object{}, err
+		return err
 	}
-	o := make(Object, 0, 8)
-	var names map[string]struct{} // of a large object
+	first := len(w.members)
+	var names nameSet
 	for {
 		at := w.pos
 		name, err := w.str()
 		if err != nil {
-			return nil, err
+			return err
 		}
-		if len(o) == 16 {
-			names = make(map[string]struct{}, 32)
-			for i := range o {
-				names[o[i].Name] = struct{}{}
-			}
-		}
-		twice := false
-		if names == nil {
-			twice = o.Has(name)
-		} else {
-			_, twice = names[name]
-			names[name] = struct{}{}
-		}
-		if twice {
-			return nil, &MessageError{Fault: FaultDuplicate, Name: name, Offset: at}
+		if !names.add(name, w.members[first:]) {
+			return &MessageError{Fault: FaultDuplicate, Name: name, Offset: at}
 		}
 		w.space()
 		w.pos++ // the colon
 		w.space()
 		value, err := w.value(depth)
 		if err != nil {
-			return nil, err
+			return err
 		}
-		o = append(o, Member{name, value})
+		w.members = append(w.members, Member{name, value})
 		if !w.next() {
-			return o, nil
+			return nil
 		}
 	}
 }
 
-// list reads the list that begins here.
-func (w *walker) list(depth int) ([]Value, error) {
+// A nameSet holds the names of one object; up to sixteen they are looked for one by one.
+type nameSet map[string]struct{}
+
+// add reports whether name is not among the members so far.
+func (n *nameSet) add(name string, members Object) bool {
+	if len(members) < 16 {
+		return !members.Has(name)
+	}
+	if *n == nil {
+		*n = make(nameSet, 2*len(members))
+		for i := range members {
+			(*n)[members[i].Name] = struct{}{}
+		}
+	}
+	before := len(*n)
+	(*n)[name] = struct{}{}
+	return len(*n) > before
+}
+
+// list hands the elements of the list that begins here to each.
+func (w *walker) list(depth int, each func(Value)) error {
 	empty, err := w.open(']', depth)
 	if err != nil || empty {
-		return nil, err
+		return err
 	}
-	var values []Value
 	for {
-		value, err := w.value(depth)
+		v, err := w.value(depth)
 		if err != nil {
-			return nil, err
+			return err
 		}
-		values = append(values, value)
+		each(v)
 		if !w.next() {
-			return values, nil
+			return nil
 		}
 	}
 }
@@ -252,10 +295,12 @@ func (w *walker) value(depth int) (Value, error) {
 		return Value{KindText, s}, err
 	case '{':
 		kind = KindObject
-		_, err = w.object(depth + 1)
+		around := len(w.members)
+		err = w.object(depth + 1)
+		w.members = w.members[:around]
 	case '[':
 		kind = KindList
-		_, err = w.list(depth + 1)
+		err = w.list(depth+1, func(Value) {})
 	case 'n':
 		w.pos += len("null")
 		return Value{}, nil
@@ -266,17 +311,23 @@ func (w *walker) value(depth int) (Value, error) {
 		kind = KindBool
 		w.pos += len("false")
 	default:
-		kind = KindInt
-		length := strings.IndexAny(w.text[from:], ",]} \t\r\n")
-		if length < 0 {
-			length = len(w.text) - from
-		}
-		w.pos += length
-		if strings.ContainsAny(w.text[from:w.pos], ".eE") {
-			kind = KindFloat
-		}
+		kind = w.number()
 	}
 	return Value{kind, w.text[from:w.pos]}, err
+}
+
+// number steps over the number that begins here.
+func (w *walker) number() Kind {
+	kind := KindInt
+	for ; w.pos < len(w.text); w.pos++ {
+		switch w.text[w.pos] {
+		case '.', 'e', 'E':
+			kind = KindFloat
+		case ',', ']', '}', ' ', '\t', '\r', '\n':
+			return kind
+		}
+	}
+	return kind
 }
 
 // str reads the string that begins here and returns what it says.
@@ -330,7 +381,8 @@ func (w *walker) escape() rune {
 
 // hex reads \u and its four digits.
 func (w *walker) hex() rune {
-	n, _ := strconv.ParseUint(w.text[w.pos+2:w.pos+6], 16, 32) // valid JSON: it cannot fail
+	var b [2]byte
+	_, _ = hex.Decode(b[:], []byte(w.text[w.pos+2:w.pos+6])) // valid JSON: it cannot fail
 	w.pos += 6
-	return rune(n)
+	return rune(b[0])<<8 | rune(b[1])
 }

@@ -33,8 +33,8 @@ type Value struct {
 	s    string // what a text says, otherwise the JSON as it was sent
 }
 
-// Text returns the value that says s. What is no Unicode in s is written as U+FFFD.
-func Text(s string) Value { return Value{KindText, s} }
+// Text returns the value that says s. What is no Unicode in s becomes U+FFFD.
+func Text(s string) Value { return Value{KindText, strings.ToValidUTF8(s, "\ufffd")} }
 
 // Bool returns the value true or false.
 func Bool(b bool) Value { return Value{KindBool, strconv.FormatBool(b)} }
@@ -76,9 +76,9 @@ func (v Value) Object() (o Object, ok bool) {
 	if v.kind != KindObject {
 		return nil, false
 	}
-	w := walker{text: v.s} // checked when v was made
-	o, err := w.object(1)
-	return o, err == nil
+	w := walker{text: v.s, members: make(Object, 0, 8)} // valid: v was read or made here
+	ok = w.object(1) == nil
+	return w.members, ok
 }
 
 // List returns the elements of v; ok is false if v is no list.
@@ -87,8 +87,8 @@ func (v Value) List() (values []Value, ok bool) {
 		return nil, false
 	}
 	w := walker{text: v.s}
-	values, err := w.list(1)
-	return values, err == nil
+	ok = w.list(1, func(e Value) { values = append(values, e) }) == nil
+	return values, ok
 }
 
 // AppendJSON appends v to b. Numbers, lists and objects are written as they were sent.
