@@ -20,7 +20,7 @@ var may = map[string][]string{
 	"./adapter/vault":       {"./adapter", "./contract/money"},
 	"./adapter/token":       {"./adapter", "./contract/money"},
 	"./adapter/web":         {"./adapter", "./contract/money"},
-	"./adapter/adaptertest": {"./adapter", "./contract/money", "./adapter/ledger", "./adapter/store"}, // which its suite judges
+	"./adapter/adaptertest": {"./adapter", "./contract/money", "./adapter/ledger", "./adapter/store", "./internal/pgcluster"}, // which its suite judges, on real databases
 }
 
 // forbidden returns why the package from may not import to by itself, or "" if it may. Our

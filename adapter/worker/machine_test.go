@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"path/filepath"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -33,6 +34,7 @@ func TestMachine(t *testing.T) {
 		defer w.close()
 		rt.Repeat(map[string]func(*rapid.T){
 			"":          w.check,
+			"audit":     w.audit,
 			"announce":  w.announce,
 			"repeat":    w.repeat,
 			"forge":     w.forge,
@@ -52,7 +54,7 @@ const users3 = 3
 type machine struct {
 	t        *rapid.T
 	database string
-	now      time.Time
+	micros   atomic.Int64 // the virtual time; the store's committer asks for it as well
 	platform *modelPlatform
 	process  *process
 	n        int
@@ -62,15 +64,15 @@ type machine struct {
 func newMachine(rt *rapid.T, t *testing.T) *machine {
 	m := &machine{
 		t: rt, database: "sqlite:" + filepath.Join(t.TempDir(), fmt.Sprintf("%d.db", time.Now().UnixNano())),
-		now: time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC),
 	}
+	m.set(time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC))
 	m.platform = &modelPlatform{
 		m: m, payments: map[string]*modelPayment{},
 		repeatFails: rapid.Bool().Draw(rt, "a repeat after success is refused"),
 	}
 	m.start(true)
 	for i := range users3 {
-		u := adapter.User{Hash: userHash(i), Login: fmt.Sprint("user", i), SealedKey: []byte("sealed"), CreatedAt: m.now}
+		u := adapter.User{Hash: userHash(i), Login: fmt.Sprint("user", i), SealedKey: []byte("sealed"), CreatedAt: m.now()}
 		if err := m.process.AddUser(m.ctx(), u); err != nil {
 			rt.Fatal(err)
 		}
@@ -80,6 +82,9 @@ func newMachine(rt *rapid.T, t *testing.T) *machine {
 	}
 	return m
 }
+
+func (m *machine) now() time.Time   { return time.UnixMicro(m.micros.Load()).UTC() }
+func (m *machine) set(at time.Time) { m.micros.Store(at.UnixMicro()) }
 
 func userHash(i int) string { return fmt.Sprintf("%032d", i) }
 
@@ -130,14 +135,14 @@ func (m *machine) policy() adapter.Policy {
 func (m *machine) start(migrate bool) {
 	s, err := store.Open(m.ctx(), store.Config{
 		Database: m.database, Policy: m.policy(), Serve: true, Migrate: migrate,
-		Now: func() time.Time { return m.now }, Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
+		Now: m.now, Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
 	})
 	if err != nil {
 		m.t.Fatal(err)
 	}
 	m.process = &process{Store: s, left: -1}
 	m.process.pool, err = worker.New(m.process, m.platform, m.process, worker.Config{
-		Policy: m.policy(), Now: func() time.Time { return m.now }, Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
+		Policy: m.policy(), Now: m.now, Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
 	})
 	if err != nil {
 		m.t.Fatal(err)
@@ -152,9 +157,9 @@ func (m *machine) close() {
 
 // accept is what the service does; leased says that a worker takes it up at once.
 func (m *machine) accept(p adapter.Payment, leased bool) {
-	p.NextAt = m.now
+	p.NextAt = m.now()
 	if leased {
-		p.Owner, p.NextAt = m.process.Owner(), m.now.Add(m.policy().Lease)
+		p.Owner, p.NextAt = m.process.Owner(), m.now().Add(m.policy().Lease)
 	}
 	if !m.process.does() {
 		m.replace(m.t)
@@ -184,7 +189,7 @@ func (m *machine) fresh(rt *rapid.T, kind adapter.Kind) adapter.Payment {
 	m.n++
 	p, err := adapter.NewPayment(adapter.Key{Platform: adapter.PlatformIntegra, ID: fmt.Sprintf("%032d", 1_000_000+m.n)}, kind,
 		userHash(rapid.IntRange(0, users3).Draw(rt, "user")), // the last one is not registered
-		money.New(rapid.Int64Range(1, 700).Draw(rt, "amount"), money.RUB), m.now)
+		money.New(rapid.Int64Range(1, 700).Draw(rt, "amount"), money.RUB), m.now())
 	if err != nil {
 		rt.Fatal(err)
 	}
@@ -203,7 +208,7 @@ func (m *machine) repeat(rt *rapid.T) {
 		rt.Skip("nothing known")
 	}
 	p := rapid.SampledFrom(m.known).Draw(rt, "payment")
-	p.Num, p.State, p.Version, p.Owner, p.NextAt = 0, adapter.Received, 0, 0, m.now
+	p.Num, p.State, p.Version, p.Owner, p.NextAt = 0, adapter.Received, 0, 0, m.now()
 	if _, first, err := m.process.Accept(m.ctx(), p); err != nil || first {
 		rt.Fatalf("repeat of %s: first %t, %v", p.Key, first, err)
 	}
@@ -215,7 +220,7 @@ func (m *machine) forge(rt *rapid.T) {
 		rt.Skip("nothing known")
 	}
 	p := rapid.SampledFrom(m.known).Draw(rt, "payment")
-	p.Num, p.State, p.Version, p.Owner, p.NextAt = 0, adapter.Received, 0, 0, m.now
+	p.Num, p.State, p.Version, p.Owner, p.NextAt = 0, adapter.Received, 0, 0, m.now()
 	p.Amount = money.New(p.Amount.Minor()+1, money.RUB)
 	_, first, err := m.process.Accept(m.ctx(), p)
 	if p.Kind == adapter.Refund { // it may also be more than is left
@@ -242,7 +247,7 @@ func (m *machine) refund(rt *rapid.T) {
 	}
 	original := rapid.SampledFrom(confirmed).Draw(rt, "original")
 	m.n++
-	p, err := adapter.NewRefund(original, money.New(rapid.Int64Range(1, original.Amount.Minor()).Draw(rt, "amount"), money.RUB), fmt.Sprint(m.n), m.now)
+	p, err := adapter.NewRefund(original, money.New(rapid.Int64Range(1, original.Amount.Minor()).Draw(rt, "amount"), money.RUB), fmt.Sprint(m.n), m.now())
 	if err != nil {
 		rt.Fatal(err)
 	}
@@ -265,7 +270,7 @@ func (m *machine) work(rt *rapid.T) {
 }
 
 func (m *machine) wait(rt *rapid.T) {
-	m.now = m.now.Add(time.Duration(rapid.Int64Range(1, int64(15*time.Second)).Draw(rt, "time")))
+	m.set(m.now().Add(time.Duration(rapid.Int64Range(1, int64(15*time.Second)).Draw(rt, "time"))))
 }
 
 // crashSoon lets the process die after a few more things that it does.
@@ -296,6 +301,10 @@ func (m *machine) check(rt *rapid.T) {
 			rt.Fatalf("%s %s is %s, and the platform has credited it", p.Kind, p.Key, p.State)
 		}
 	}
+}
+
+// audit recomputes the books.
+func (m *machine) audit(rt *rapid.T) {
 	report, err := m.process.Verify(m.ctx())
 	if err != nil {
 		rt.Fatal(err)
@@ -317,8 +326,8 @@ func (m *machine) settle() {
 		if !ok {
 			break
 		}
-		if next.After(m.now) {
-			m.now = next
+		if next.After(m.now()) {
+			m.set(next)
 		}
 		due, err := m.process.Claim(m.ctx(), 10)
 		if err != nil {
@@ -329,6 +338,7 @@ func (m *machine) settle() {
 		}
 	}
 	m.check(m.t)
+	m.audit(m.t)
 	for _, p := range m.all() {
 		if !slices.Contains([]adapter.State{adapter.Confirmed, adapter.Declined, adapter.InDoubt}, p.State) {
 			m.t.Errorf("%s %s came to no end: %s", p.Kind, p.Key, p.State)
