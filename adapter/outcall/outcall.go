@@ -1,0 +1,202 @@
+// Package outcall carries one request to a platform and brings back its answer, or what can be
+// known of what became of the request. It never repeats one: repeats belong to the schedule of
+// whatever the call is for, which is durable.
+package outcall
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptrace"
+	"net/url"
+	"strings"
+	"sync/atomic"
+	"time"
+	"unicode"
+
+	"github.com/go-resty/resty/v2"
+)
+
+// ErrNotSent says that a request cannot have reached the platform: there was no connection.
+// After any other error it may have, in part or whole, and have been carried out.
+var ErrNotSent = errors.New("not sent")
+
+// Config is how calls are made; zero fields take the defaults.
+type Config struct {
+	Timeout     time.Duration // of one call, from looking for a connection to the last byte; 5 s
+	DialTimeout time.Duration // for a connection, and again for TLS; 2 s
+	Connections int           // kept open while idle, as many as calls run at once; 64
+	MaxAnswer   int           // bytes of an answer that are read; 1 MiB
+	// Transport makes the exchange; a pool of our own if nil. Tests have theirs.
+	Transport http.RoundTripper
+}
+
+// A Caller makes calls. It is safe for concurrent use.
+type Caller struct {
+	cfg  Config
+	http *resty.Client
+}
+
+// keepAlive is how long an idle connection is kept: less than the 5 s after which Apache, and
+// who knows what stands before the platform, closes it. A call that meets a connection just
+// as it is closed has an unknown outcome, although nothing happened.
+const keepAlive = 4 * time.Second
+
+// New returns a caller. Its error names the setting at fault.
+func New(cfg Config) (*Caller, error) {
+	if cfg.Timeout < 0 || cfg.DialTimeout < 0 || cfg.Connections < 0 || cfg.MaxAnswer < 0 {
+		return nil, errors.New("a limit of calls is negative")
+	}
+	setDefault(&cfg.Timeout, 5*time.Second)
+	setDefault(&cfg.DialTimeout, 2*time.Second)
+	setDefault(&cfg.Connections, 64)
+	setDefault(&cfg.MaxAnswer, 1<<20)
+	if cfg.Transport == nil {
+		cfg.Transport = pool(cfg)
+	}
+	client := resty.NewWithClient(&http.Client{Transport: cfg.Transport}).
+		SetLogger(silent{}).
+		SetRedirectPolicy(resty.RedirectPolicyFunc(func(*http.Request, []*http.Request) error {
+			return http.ErrUseLastResponse // a call that moves money goes where it was sent
+		})).
+		SetDoNotParseResponse(true). // read reads it, bounded
+		SetHeaders(map[string]string{
+			"User-Agent":   "partnerkit-adapter",
+			"Content-Type": "application/json",
+			"Accept":       "application/json",
+		})
+	return &Caller{cfg: cfg, http: client}, nil
+}
+
+func setDefault[T comparable](v *T, def T) {
+	if *v == *new(T) {
+		*v = def
+	}
+}
+
+// pool returns the one pool of connections. HTTP/1.1 alone: HTTP/2 replays requests by rules
+// of its own.
+func pool(cfg Config) *http.Transport {
+	var onlyHTTP1 http.Protocols
+	onlyHTTP1.SetHTTP1(true)
+	return &http.Transport{
+		Proxy:               http.ProxyFromEnvironment,
+		DialContext:         (&net.Dialer{Timeout: cfg.DialTimeout}).DialContext,
+		TLSHandshakeTimeout: cfg.DialTimeout,
+		TLSClientConfig:     &tls.Config{MinVersion: tls.VersionTLS12, ClientSessionCache: tls.NewLRUClientSessionCache(0)},
+		Protocols:           &onlyHTTP1,
+		MaxIdleConns:        cfg.Connections,
+		MaxIdleConnsPerHost: cfg.Connections,
+		IdleConnTimeout:     keepAlive,
+		DisableCompression:  true, // answers are short, and what they unpack to need not be bounded
+	}
+}
+
+// silent is resty's logger: what it would say holds addresses, and they can hold secrets.
+type silent struct{}
+
+// Errorf is part of resty.Logger.
+func (silent) Errorf(string, ...any) {}
+
+// Warnf is part of resty.Logger.
+func (silent) Warnf(string, ...any) {}
+
+// Debugf is part of resty.Logger.
+func (silent) Debugf(string, ...any) {}
+
+// Close closes idle connections.
+func (c *Caller) Close() { c.http.GetClient().CloseIdleConnections() }
+
+// An Answer is what came back.
+type Answer struct {
+	Status int
+	Header http.Header
+	Body   []byte
+}
+
+// Post sends body, which may be nil, and returns the answer, whatever its status. Always POST:
+// net/http silently repeats a GET whose kept-alive connection breaks; a POST it repeats only if
+// no byte of it was written. The error wraps ErrNotSent, or the outcome is unknown; its text
+// holds no address.
+func (c *Caller) Post(ctx context.Context, address string, header map[string]string, body []byte) (Answer, error) {
+	ctx, cancel := context.WithTimeout(ctx, c.cfg.Timeout)
+	defer cancel()
+	var s sending
+	request := c.http.R().SetContext(s.watch(ctx)).SetHeaders(header)
+	if body != nil {
+		request.SetBody(body)
+	}
+	answer, err := request.Post(address)
+	switch {
+	case err != nil && !s.possible():
+		return Answer{}, fmt.Errorf("%w: %s", ErrNotSent, Clean(reason(err)))
+	case err != nil:
+		return Answer{}, errors.New(Clean(reason(err)))
+	}
+	got, err := c.read(answer.RawResponse)
+	if err != nil {
+		return Answer{}, errors.New(Clean(reason(err)))
+	}
+	return Answer{Status: answer.StatusCode(), Header: answer.Header(), Body: got}, nil
+}
+
+// read returns the body of an answer that is whole and within the limit.
+func (c *Caller) read(r *http.Response) ([]byte, error) {
+	defer func() { _ = r.Body.Close() }()
+	body, err := io.ReadAll(io.LimitReader(r.Body, int64(c.cfg.MaxAnswer)+1))
+	if err == nil && len(body) > c.cfg.MaxAnswer {
+		err = fmt.Errorf("the answer is longer than %d bytes", c.cfg.MaxAnswer)
+	}
+	return body, err
+}
+
+// sending watches whether a request may have been written. WroteHeaders is what one would
+// look at, but another goroutine calls it, and nothing promises that it has done so by the
+// time a call is given up. GotConn comes before any writing, in the caller's own goroutine,
+// so without it nothing was written. A second GetConn means that net/http starts over, which
+// with a POST it does only after having written nothing.
+type sending struct{ connected atomic.Bool }
+
+func (s *sending) watch(ctx context.Context) context.Context {
+	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+		GetConn: func(string) { s.connected.Store(false) },
+		GotConn: func(httptrace.GotConnInfo) { s.connected.Store(true) },
+	})
+}
+
+// possible reports whether the request may have reached the platform, in part or whole.
+func (s *sending) possible() bool { return s.connected.Load() }
+
+// reason is an error's text without the address.
+func reason(err error) string {
+	var withURL *url.Error
+	if errors.As(err, &withURL) {
+		err = withURL.Err
+	}
+	switch {
+	case errors.Is(err, context.DeadlineExceeded):
+		return "timed out"
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		return "the connection was closed before the answer was complete"
+	}
+	return err.Error()
+}
+
+// Clean makes a text from outside fit to be stored and shown: valid UTF-8, no control
+// characters, at most 300 characters.
+func Clean(s string) string {
+	n := 0
+	return strings.Map(func(r rune) rune {
+		if n++; n > 300 {
+			return -1
+		}
+		if unicode.IsControl(r) {
+			return ' '
+		}
+		return r
+	}, s)
+}
