@@ -3,6 +3,7 @@ package adapter
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -288,6 +289,28 @@ type PayinFilter struct {
 	Statuses []PayinStatus
 	Before   int64 // a cursor: payins with smaller numbers only; 0 begins with the newest
 	Limit    int   // 50 if 0
+}
+
+// ErrUnanswered says that the platform could not be asked, or did not answer; asking again is safe.
+var ErrUnanswered = errors.New("the platform did not answer")
+
+// A Refusal is the platform's no to a question.
+type Refusal struct {
+	Code    int
+	Message string // its name for the code, such as EParamAmountTooSmall
+	Field   string // the parameter it is about; may be ""
+	Reason  string // for people; may be ""
+}
+
+func (r *Refusal) Error() string {
+	text := fmt.Sprintf("the platform refused: %d %s", r.Code, r.Message)
+	if r.Field != "" {
+		text += ", " + r.Field
+	}
+	if r.Reason != "" {
+		text += ": " + r.Reason
+	}
+	return text
 }
 
 // PayinQuote is what an order would cost and bring, as payin.calc says.

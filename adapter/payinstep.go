@@ -140,6 +140,8 @@ func (p Payin) Looked(a PayinAnswer, pol PayinPolicy, at time.Time) PayinStep {
 		if s = p.found(a.Order, pol, at); s.Event.Kind == "" {
 			return s // nothing new
 		}
+	case a.NotFound && p.Status == PayinUnsure && p.Adopted():
+		s = p.refuse(PayinEventNotFound, "the platform has no such order", at)
 	case a.NotFound && p.Status == PayinUnsure && p.HasCode:
 		s = p.refuse(PayinEventNotFound, "the platform has no such order, and the code is not kept for another try", at)
 	case a.NotFound && p.Status == PayinUnsure && p.late(pol, at):
