@@ -17,6 +17,9 @@ var may = map[string][]string{
 	"./adapter/store":       {"./adapter", "./contract/money", "./adapter/ledger"}, // whose rows live in the store, in the payment's transaction
 	"./adapter/worker":      {"./adapter", "./contract/money"},
 	"./adapter/integra":     {"./adapter", "./contract/money", "./contract/integra"},
+	"./adapter/anymoney":    {"./adapter", "./contract/money", "./contract/anymoney", "./adapter/outcall"}, // which carries its calls
+	"./adapter/outcall":     {"./adapter", "./contract/money"},
+	"./adapter/api":         {"./adapter", "./contract/money"},
 	"./adapter/vault":       {"./adapter", "./contract/money"},
 	"./adapter/token":       {"./adapter", "./contract/money"},
 	"./adapter/web":         {"./adapter", "./contract/money"},
@@ -49,8 +52,10 @@ func forbidden(from, to string) string {
 		return "amounts are contract/money's; decimals are for fees and rates"
 	case from != "./adapter/store" && (to == "database/sql" || strings.HasPrefix(to, "github.com/jackc/") || strings.HasPrefix(to, "modernc.org/")):
 		return "only the store knows that there is a database"
-	case from != "./adapter/integra" && strings.HasPrefix(to, "github.com/go-resty/"):
-		return "only a protocol's package calls its platform"
+	case from != "./adapter/integra" && from != "./adapter/outcall" && strings.HasPrefix(to, "github.com/go-resty/"):
+		return "only a protocol's package calls its platform, through outcall"
+	case from != "./adapter/api" && strings.HasPrefix(to, "github.com/danielgtaylor/huma/"):
+		return "what the panel asks is declared in the API alone"
 	}
 	return ""
 }
@@ -118,6 +123,17 @@ func TestRuleBites(t *testing.T) {
 		{"./adapter/store", "database/sql", true},
 		{"./adapter/store", "testing", false},
 		{"./adapter/ledger", "github.com/shopspring/decimal", false},
+		{"./adapter/anymoney", "./contract/anymoney", true},
+		{"./adapter/anymoney", "./contract/integra", false},
+		{"./adapter/anymoney", "./adapter/outcall", true},
+		{"./adapter/anymoney", "./adapter/store", false},
+		{"./adapter/anymoney", "./adapter/api", false},
+		{"./adapter/anymoney", "github.com/go-resty/resty/v2", false},
+		{"./adapter/anymoney", "github.com/shopspring/decimal", false},
+		{"./adapter/outcall", "github.com/go-resty/resty/v2", true},
+		{"./adapter/api", "./adapter/anymoney", false},
+		{"./adapter/api", "github.com/danielgtaylor/huma/v2", true},
+		{"./adapter/web", "github.com/danielgtaylor/huma/v2", false},
 		{"./adapter/web", "./cmd/adapter", false},
 		{"./adapter/web", "./internal/page", false},
 		{"./adapter/adaptertest", "testing", true},
