@@ -28,6 +28,8 @@ type Metrics struct {
 	notifications *prometheus.CounterVec
 	payments      *prometheus.HistogramVec
 	calls         *prometheus.HistogramVec
+	callbacks     *prometheus.CounterVec
+	payins        *prometheus.HistogramVec
 	commitSize    prometheus.Histogram
 	commitTime    prometheus.Histogram
 }
@@ -53,6 +55,15 @@ func NewMetrics(backlog func(context.Context) (Backlog, error), now func() time.
 			Help:    "Time of calls to the platform, by method and by what we know of their outcome.",
 			Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10},
 		}, []string{"method", "outcome"}),
+		callbacks: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Namespace: namespace, Subsystem: subsystem, Name: "callbacks_total",
+			Help: "Any.Money's callbacks by the HTTP status they were answered with.",
+		}, []string{"status"}),
+		payins: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Namespace: namespace, Subsystem: subsystem, Name: "payin_duration_seconds",
+			Help:    "Time from a payin's request to its end, by status and by whether the user was credited; its count is that of payins ended by this process.",
+			Buckets: []float64{.1, 1, 10, 60, 300, 900, 1800, 3600, 21600, 86400, 604800},
+		}, []string{"status", "credited"}),
 		commitSize: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Namespace: namespace, Subsystem: subsystem, Name: "commit_size",
 			Help:    "Accepted payments and steps written by one commit.",
@@ -65,7 +76,7 @@ func NewMetrics(backlog func(context.Context) (Backlog, error), now func() time.
 		}),
 	}
 	m.registry.MustRegister(
-		m.notifications, m.payments, m.calls, m.commitSize, m.commitTime,
+		m.notifications, m.payments, m.calls, m.callbacks, m.payins, m.commitSize, m.commitTime,
 		&backlogCollector{
 			backlog: backlog, now: now,
 			unfinished: prometheus.NewDesc(prometheus.BuildFQName(namespace, subsystem, "payments"),
@@ -93,6 +104,18 @@ func (m *Metrics) Called(method string, o adapter.Outcome) {
 func (m *Metrics) Stepped(p adapter.Payment) {
 	if p.State.Final() {
 		m.payments.WithLabelValues(string(p.Kind), string(p.State)).Observe(p.UpdatedAt.Sub(p.ReceivedAt).Seconds())
+	}
+}
+
+// CalledBack counts a callback of Any.Money by the status of its answer.
+func (m *Metrics) CalledBack(status int) {
+	m.callbacks.WithLabelValues(strconv.Itoa(status)).Inc()
+}
+
+// PayinStepped observes a payin after a step.
+func (m *Metrics) PayinStepped(p adapter.Payin, e adapter.PayinEvent) {
+	if p.Status.Settled() && e.From != e.To {
+		m.payins.WithLabelValues(string(p.Status), strconv.FormatBool(!p.Credited.IsZero())).Observe(p.UpdatedAt.Sub(p.CreatedAt).Seconds())
 	}
 }
 

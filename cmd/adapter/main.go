@@ -43,6 +43,7 @@ type cli struct {
 	LoginLink loginLinkCmd `cmd:"" help:"Print the address of the platform's page for a user (the iframe's src)."`
 	Ledger    ledgerCmd    `cmd:"" help:"Users' money: deposit, withdraw, balance, statement, verify."`
 	Payments  paymentsCmd  `cmd:"" help:"List and show payments, pay directly, refund."`
+	Payins    payinsCmd    `cmd:"" help:"Any.Money: make orders that credit users, and see what became of them."`
 	Token     tokenCmd     `cmd:"" help:"Mint tokens."`
 }
 

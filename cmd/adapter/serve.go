@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -21,6 +22,7 @@ type serveCmd struct {
 	keyFlags
 	platformFlags
 	notifyFlags
+	anymoneyFlags
 	serveFlags
 }
 
@@ -31,7 +33,7 @@ func (serveCmd) Help() string {
   ADAPTER_PARTNER_KEY=… adapter serve --config adapter.yaml
   adapter serve --database postgres://adapter@db/adapter --master-key-file /run/secrets/master-key …
 
-Platform notifications come to /integra/notify; /healthz, /readyz and /metrics are for operations.
+Platform notifications come to /integra/notify, Any.Money's callbacks to /anymoney/callback, the panel's calls to /v1/ (see /openapi.json); /healthz, /readyz and /metrics are for operations.
 On SIGTERM new requests are refused, running work is finished, waiting work is given back.`
 }
 
@@ -39,7 +41,7 @@ On SIGTERM new requests are refused, running work is finished, waiting work is g
 // new comes in, then the workers, then the store, which has to outlive them both.
 func (c serveCmd) Run(ctx context.Context, log *slog.Logger) error {
 	err := refuse(c.databaseFlags.faults(), c.keyFlags.faults(c.databaseFlags), c.platformFlags.faults(),
-		c.notifyFlags.faults(), c.serveFlags.faults(c.CallTimeout))
+		c.notifyFlags.faults(), c.anymoneyFlags.faults(), c.serveFlags.faults(c.CallTimeout))
 	if err != nil {
 		return err
 	}
@@ -86,6 +88,10 @@ func (c serveCmd) Run(ctx context.Context, log *slog.Logger) error {
 	server := web.New(web.Config{Listen: c.Listen, Grace: c.ShutdownGrace, Log: log})
 	server.Handle(endpoint.Pattern(), receiver)
 	server.Handle("/metrics", metrics.Handler(), "GET")
+	payins, err := c.mountAnymoney(server, st, keys, metrics, log)
+	if err != nil {
+		return errors.Join(err, st.Close())
+	}
 	server.Check("database", st.Ping)
 	server.Check("workers", func(context.Context) error { return pool.Healthy() })
 	addr, err := server.Listen(ctx)
@@ -93,26 +99,31 @@ func (c serveCmd) Run(ctx context.Context, log *slog.Logger) error {
 		return errors.Join(err, st.Close())
 	}
 
-	return c.runAll(ctx, log, addr.String(), server, pool, st)
+	return c.runAll(ctx, log, addr.String(), server, pool, payins, st)
 }
 
 // runAll runs the parts until ctx is done or one of them fails, and stops them in order.
-func (c serveCmd) runAll(ctx context.Context, log *slog.Logger, addr string, server *web.Server, pool *worker.Pool, st *store.Store) error {
+func (c serveCmd) runAll(ctx context.Context, log *slog.Logger, addr string, server *web.Server, pool *worker.Pool, payins runner, st *store.Store) error {
 	storeCtx, stopStore := context.WithCancel(context.WithoutCancel(ctx))
 	poolCtx, stopPool := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopStore()
 	defer stopPool()
 	all, failed := errgroup.WithContext(ctx)
-	poolDone := make(chan struct{})
+	var workers sync.WaitGroup
+	workers.Add(2)
 	all.Go(func() error { return part("store", st.Run(storeCtx)) })
 	all.Go(func() error {
-		defer close(poolDone)
+		defer workers.Done()
 		return part("workers", pool.Run(poolCtx))
+	})
+	all.Go(func() error {
+		defer workers.Done()
+		return part("payins", payins.Run(poolCtx))
 	})
 	all.Go(func() error {
 		err := server.Run(failed)
 		stopPool()
-		<-poolDone
+		workers.Wait()
 		stopStore()
 		return part("server", err)
 	})
