@@ -139,20 +139,19 @@ func syntaxFault(text []byte) error {
 	if bad, ok := errors.AsType[*json.SyntaxError](json.Unmarshal(text, &raw)); ok {
 		e.Offset = max(int(bad.Offset)-1, 0)
 	}
-	switch {
-	case tooDeep(text[:e.Offset]):
-		e.Fault = FaultDepth // encoding/json has a limit of its own
-	case e.Offset < len(text) && text[e.Offset] == 0:
+	if at, ok := tooDeep(text[:e.Offset]); ok {
+		e.Fault, e.Offset = FaultDepth, at // encoding/json has a limit of its own
+	} else if e.Offset < len(text) && text[e.Offset] == 0 {
 		e.Fault = FaultNUL
 	}
 	return e
 }
 
-// tooDeep reports whether more than MaxDepth objects and lists stand in each other in text,
-// the beginning of something that is or is not JSON.
-func tooDeep(text []byte) bool {
+// tooDeep finds where more than MaxDepth objects and lists stand in each other in text, the
+// beginning of something that is not JSON.
+func tooDeep(text []byte) (at int, ok bool) {
 	depth, quoted := 0, false
-	for i := 0; i < len(text) && depth <= MaxDepth; i++ {
+	for i := 0; i < len(text); i++ {
 		switch c := text[i]; {
 		case c == '\\':
 			i++ // a quote that follows ends nothing
@@ -160,12 +159,14 @@ func tooDeep(text []byte) bool {
 			quoted = !quoted
 		case quoted:
 		case c == '{', c == '[':
-			depth++
+			if depth++; depth > MaxDepth {
+				return i, true
+			}
 		case c == '}', c == ']':
 			depth--
 		}
 	}
-	return depth > MaxDepth
+	return 0, false
 }
 
 // A walker walks over text that is known to be valid JSON in valid UTF-8, so that each

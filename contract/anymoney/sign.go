@@ -53,7 +53,7 @@ func appendSigned(b []byte, o Object, utcNowMS string) []byte {
 	for _, m := range byName {
 		b = appendLower(b, m.Value.s)
 	}
-	return append(b, utcNowMS...)
+	return appendLower(b, utcNowMS)
 }
 
 // appendLower appends s in lower case, letter by letter. What is no Unicode stays as it is.
