@@ -64,6 +64,17 @@ func (d *Dice) Key() string {
 	return string(b)
 }
 
+// Fill fills b with chance, for what a protocol makes of bytes.
+func (d *Dice) Fill(b []byte) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	var word [8]byte
+	for len(b) > 0 {
+		binary.LittleEndian.PutUint64(word[:], d.rnd.Uint64())
+		b = b[copy(b, word[:]):]
+	}
+}
+
 // N returns a number from 0 to n-1; n must be positive.
 func (d *Dice) N(n int) int {
 	d.mu.Lock()

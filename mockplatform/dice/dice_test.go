@@ -1,6 +1,7 @@
 package dice_test
 
 import (
+	"encoding/hex"
 	"regexp"
 	"sync"
 	"testing"
@@ -15,13 +16,20 @@ import (
 func TestValuesOfASeed(t *testing.T) {
 	t.Parallel()
 	d := dice.New(1)
-	got := []any{d.ID(), d.Key(), d.N(9), d.N(9), d.ID()}
+	got := []any{d.ID(), d.Key(), d.N(9), d.N(9), d.ID(), filled(d, 11)}
 	want := []any{
-		"c60b26fc5d0ac992ceede4e4f196bd71", "8zuwxulqe4ul2q574cnm2m442usay2w3481usu2y7xz1n07glai", 5, 0, "67cd41fcd1a5e8d9b1dfdabc1129aecc",
+		"c60b26fc5d0ac992ceede4e4f196bd71", "8zuwxulqe4ul2q574cnm2m442usay2w3481usu2y7xz1n07glai", 5, 0, "67cd41fcd1a5e8d9b1dfdabc1129aecc", "55815a373df28055468542",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("seed 1 gives (-want +got):\n%s", diff)
 	}
+}
+
+// filled is n bytes of chance in hex.
+func filled(d *dice.Dice, n int) string {
+	b := make([]byte, n)
+	d.Fill(b)
+	return hex.EncodeToString(b)
 }
 
 func TestForms(t *testing.T) {
@@ -52,6 +60,10 @@ func TestEqualSeedsAndCallsGiveEqualValues(t *testing.T) {
 		t.Repeat(map[string]func(*rapid.T){
 			"id":  func(t *rapid.T) { same(t, a.ID(), b.ID(), again.ID()) },
 			"key": func(t *rapid.T) { same(t, a.Key(), b.Key(), again.Key()) },
+			"fill": func(t *rapid.T) {
+				n := rapid.IntRange(0, 40).Draw(t, "n")
+				same(t, filled(a, n), filled(b, n), filled(again, n))
+			},
 			"n": func(t *rapid.T) {
 				n := rapid.IntRange(1, 1000).Draw(t, "n")
 				same(t, a.N(n), b.N(n), again.N(n))
