@@ -32,12 +32,13 @@ func forbidden(from, to string) string {
 		return "the root joins the others, so none of them stands on it"
 	}
 	allowed := map[string][]string{
-		"clock":   nil, // time, chance and record know nothing of what they serve
-		"dice":    nil,
-		"journal": nil,
-		"integra": {"./contract/money", "./contract/integra", "./internal/page", root + "/clock", root + "/dice", root + "/journal"},
-		"control": {"*"},
-		"webui":   {"*"},
+		"clock":    nil, // time, chance and record know nothing of what they serve
+		"dice":     nil,
+		"journal":  nil,
+		"integra":  {"./contract/money", "./contract/integra", "./internal/page", root + "/clock", root + "/dice", root + "/journal"},
+		"anymoney": {"./contract/money", "./contract/anymoney", "./internal/page", root + "/clock", root + "/dice", root + "/journal"},
+		"control":  {"*"},
+		"webui":    {"*"},
 	}
 	rules, known := allowed[name]
 	switch {

@@ -8,7 +8,7 @@
 //	key, err := platform.Integra().Register(mockplatform.DemoPartner.Hash, integra.CreateUserArgs{…})
 //	… platform.PlatformURL() …
 //
-// The packages below are the parts: integra the protocol, clock and dice its time and
+// The packages below are the parts: integra and anymoney the protocols, clock and dice its time and
 // chance, journal the record, control the API. This one joins them and owns the listeners.
 package mockplatform
 
@@ -25,6 +25,7 @@ import (
 	"github.com/gorilla/mux"
 
 	"github.com/partnerkit/partnerkit/internal/page"
+	"github.com/partnerkit/partnerkit/mockplatform/anymoney"
 	"github.com/partnerkit/partnerkit/mockplatform/clock"
 	"github.com/partnerkit/partnerkit/mockplatform/control"
 	"github.com/partnerkit/partnerkit/mockplatform/dice"
@@ -51,9 +52,11 @@ type Config struct {
 	Clock         clock.State       // at the start
 	Partners      []integra.Partner // at the start; DemoPartner alone if nil
 	Settings      *integra.Settings // at the start; integra.DefaultSettings if nil
+	AnyMoney      []byte            // Any.Money's configuration at the start; anymoney.DemoConfig if nil
 	Journal       journal.Config
-	NotifyWorkers int          // notifications on their way at once; 64 if 0
-	KeepPayments  int          // final payments remembered; 30,000 if 0
+	NotifyWorkers int          // notifications on their way at once, of each protocol; 64 if 0
+	KeepPayments  int          // Integra's final payments remembered; 30,000 if 0
+	KeepOrders    int          // Any.Money's orders remembered; 20,000 if 0
 	Log           *slog.Logger // nowhere if nil
 	Version       string       // shown by the control API; "devel" if ""
 }
@@ -65,6 +68,7 @@ type Server struct {
 	dice     *dice.Dice
 	journal  *journal.Journal
 	integra  *integra.Platform
+	anymoney *anymoney.Platform
 	platform listener
 	control  listener
 }
@@ -111,6 +115,15 @@ func New(cfg Config) (_ *Server, err error) {
 		_ = s.platform.Close()
 		return nil, fmt.Errorf("listen for control: %w", err)
 	}
+	s.anymoney, err = anymoney.New(anymoney.Config{ // now that its pages have an address
+		Clock: s.clock, Dice: s.dice, Journal: s.journal, Log: cfg.Log,
+		Document: cfg.AnyMoney, SCIBase: s.PlatformURL() + anymoney.PathSCI,
+		Workers: cfg.NotifyWorkers, KeepOrders: cfg.KeepOrders,
+	})
+	if err != nil {
+		_, _ = s.platform.Close(), s.control.Close()
+		return nil, fmt.Errorf("anymoney: %w", err)
+	}
 	s.platform.server = s.newServer(s.platformHandler())
 	s.control.server = s.newServer(s.controlHandler(cfg.Version))
 	return s, nil
@@ -128,17 +141,18 @@ func (l *listener) listen(address string) (err error) {
 func (s *Server) platformHandler() http.Handler {
 	r := mux.NewRouter().SkipClean(true) // an odd path is journalled, not redirected
 	r.PathPrefix(page.AssetPrefix).Handler(page.Assets())
-	s.integra.Mount(r)
+	s.anymoney.Mount(r)
+	s.integra.Mount(r) // last: it takes what is left, to be journalled
 	return r
 }
 
 // controlHandler is what tests and developers reach.
 func (s *Server) controlHandler(version string) http.Handler {
-	r := mux.NewRouter()
+	r := mux.NewRouter().UseEncodedPath() // an externalid may have slashes
 	r.PathPrefix(page.AssetPrefix).Handler(page.Assets())
 	webui.Mount(r, webui.Config{Clock: s.clock, Journal: s.journal, Integra: s.integra, Log: s.log})
 	control.Mount(r, control.Config{
-		Clock: s.clock, Journal: s.journal, Integra: s.integra,
+		Clock: s.clock, Journal: s.journal, Integra: s.integra, AnyMoney: s.anymoney,
 		Reset: s.Reset, Healthy: s.healthy, Version: version,
 	})
 	return r
@@ -200,6 +214,7 @@ func (s *Server) Run(ctx context.Context) error {
 // close releases what is not a listener.
 func (s *Server) close() {
 	s.integra.Close()
+	s.anymoney.Close()
 	s.clock.Close()
 }
 
@@ -231,12 +246,17 @@ func (s *Server) Journal() *journal.Journal { return s.journal }
 // Integra is the platform with its users and payments.
 func (s *Server) Integra() *integra.Platform { return s.integra }
 
+// AnyMoney is the platform with its merchants and orders.
+func (s *Server) AnyMoney() *anymoney.Platform { return s.anymoney }
+
 // Reset goes back to the state after the start: seed, clock, settings, partners, no users,
-// an empty journal. Notifications on their way are broken off.
+// no orders, an empty journal. Notifications on their way are broken off.
 func (s *Server) Reset() {
 	s.integra.Reset(func() {
-		s.clock.Reset()
-		s.dice.Reset()
-		s.journal.Reset()
+		s.anymoney.Reset(func() {
+			s.clock.Reset()
+			s.dice.Reset()
+			s.journal.Reset()
+		})
 	})
 }

@@ -22,6 +22,7 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humamux"
 	"github.com/gorilla/mux"
 
+	"github.com/partnerkit/partnerkit/mockplatform/anymoney"
 	"github.com/partnerkit/partnerkit/mockplatform/clock"
 	"github.com/partnerkit/partnerkit/mockplatform/integra"
 	"github.com/partnerkit/partnerkit/mockplatform/journal"
@@ -29,12 +30,13 @@ import (
 
 // Config is what the API controls.
 type Config struct {
-	Clock   *clock.Clock
-	Journal *journal.Journal
-	Integra *integra.Platform
-	Reset   func()       // everything, to the state after the start
-	Healthy func() error // nil when all listeners serve
-	Version string       // of the program, for the document
+	Clock    *clock.Clock
+	Journal  *journal.Journal
+	Integra  *integra.Platform
+	AnyMoney *anymoney.Platform
+	Reset    func()       // everything, to the state after the start
+	Healthy  func() error // nil when all listeners serve
+	Version  string       // of the program, for the document
 }
 
 type api struct{ Config }
@@ -67,6 +69,7 @@ func Mount(r *mux.Router, cfg Config) {
 	add(h, http.MethodGet, "/integra/users/{hash}", "One user with payments, the newest first", a.getUser)
 	add(h, http.MethodPost, "/integra/users/{hash}/topups", "Press the button that tops up", a.topUp)
 	add(h, http.MethodGet, "/integra/payments/{id}", "One payment with its notifications", a.getPayment)
+	a.addAnyMoney(h)
 
 	r.NotFoundHandler = problem(http.StatusNotFound)
 	r.MethodNotAllowedHandler = problem(http.StatusMethodNotAllowed)

@@ -366,6 +366,8 @@ func TestOpenAPI(t *testing.T) {
 		"GET /healthz", "POST /reset", "GET /clock", "PUT /clock", "POST /clock/advance", "GET /journal", "DELETE /journal",
 		"GET /settings", "PATCH /settings", "GET /integra/partners", "PUT /integra/partners/{hash}", "GET /integra/users",
 		"GET /integra/users/{hash}", "POST /integra/users/{hash}/topups", "GET /integra/payments/{id}",
+		"GET /anymoney/config", "PUT /anymoney/config", "PATCH /anymoney/config",
+		"GET /anymoney/orders/{externalid}", "POST /anymoney/orders/{externalid}/status",
 	}
 	sorted := cmp.Transformer("sorted", func(in []string) map[string]bool {
 		out := map[string]bool{}
