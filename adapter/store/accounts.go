@@ -157,7 +157,8 @@ func (s *Store) bookOnce(ctx context.Context, t tx, move adapter.Move, user stri
 	if err != nil {
 		return ledger.Balance{}, err
 	}
-	return acc.Balance, w.write(ctx, t)
+	w.write(t)
+	return acc.Balance, nil
 }
 
 // Balance returns what a user has, or adapter.ErrNotFound.

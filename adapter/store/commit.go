@@ -17,6 +17,9 @@ const (
 	// maxAccepts and maxSteps bound a group: settling goes first and takes more.
 	maxAccepts = 64
 	maxSteps   = 256
+	// worthwhile is how many ops must wait before another transaction is begun beside a running one:
+	// many small groups cost PostgreSQL more than few larger ones.
+	worthwhile = 16
 )
 
 // An op waits to be written: a payment to accept, or a step. It belongs to the committer
@@ -73,7 +76,7 @@ func (c *committer) put(o *op) error {
 	default:
 		c.accepts = append(c.accepts, o)
 	}
-	if c.running < c.limit {
+	if waiting := len(c.accepts) + len(c.steps); c.running == 0 || c.running < c.limit && waiting >= worthwhile {
 		c.running++
 		c.idle.Add(1)
 		go c.run()
@@ -140,24 +143,25 @@ const paymentColumns = `num, platform, platform_id, kind, user_hash, amount, coa
 	attempt, owner, coalesce(next_at, 0), reason, received_at, updated_at`
 
 func newStatements(d dialect) statements {
+	insert, update := `INSERT`+d.or+` INTO `, `UPDATE`+d.or+` `
 	return statements{
-		insertPayments: newBulk(d, `INSERT`+d.or+` INTO payments (platform, platform_id, kind, user_hash, amount, refund_of, state, version,
-			attempt, owner, next_at, reason, received_at, updated_at) VALUES `, "ttttiitiiiitii",
+		insertPayments: d.bulk(insert+`payments (platform, platform_id, kind, user_hash, amount, refund_of, state, version,
+			attempt, owner, next_at, reason, received_at, updated_at) `, "ttttiitiiiitii",
 			` ON CONFLICT (platform_id, platform) DO NOTHING RETURNING num, platform, platform_id`),
-		updatePayments: newBulk(d, `UPDATE`+d.or+` payments SET state = v.column3, version = v.column2 + 1, attempt = v.column4, owner = v.column5,
-			next_at = v.column6, reason = v.column7, updated_at = v.column8 FROM (VALUES `, "iitiiiti",
+		updatePayments: d.exact(update+`payments SET state = v.column3, version = v.column2 + 1, attempt = v.column4, owner = v.column5,
+			next_at = v.column6, reason = v.column7, updated_at = v.column8 FROM (`, "iitiiiti",
 			`) AS v WHERE num = v.column1 AND version = v.column2`),
-		selectPayments: newBulk(d, `SELECT `+paymentColumns+` FROM payments WHERE num IN (VALUES `, "i", `) ORDER BY num`+d.lock),
-		selectByKey: newBulk(d, `SELECT `+paymentColumns+` FROM payments JOIN (VALUES `, "tt",
+		selectPayments: d.bulk(`SELECT `+paymentColumns+` FROM payments WHERE num IN (`, "i", `) ORDER BY num`+d.lock),
+		selectByKey: d.bulk(`SELECT `+paymentColumns+` FROM payments JOIN (`, "tt",
 			`) AS v ON platform_id = v.column2 AND platform = v.column1`),
-		insertEvents: newBulk(d, `INSERT`+d.or+` INTO events (payment, version, n, at, kind, from_state, to_state, attempt, verdict, code, detail, took) VALUES `,
+		insertEvents: d.bulk(insert+`events (payment, version, n, at, kind, from_state, to_state, attempt, verdict, code, detail, took) `,
 			"iiiitttititi", ``),
-		selectBalances: newBulk(d, `SELECT user_hash, available, reserved, last FROM balances WHERE user_hash IN (VALUES `, "t",
+		selectBalances: d.bulk(`SELECT user_hash, available, reserved, last FROM balances WHERE user_hash IN (`, "t",
 			`) ORDER BY user_hash`+d.lock),
-		updateBalances: newBulk(d, `UPDATE`+d.or+` balances SET available = v.column2, reserved = v.column3, last = v.column4 FROM (VALUES `, "tiii",
+		updateBalances: d.bulk(update+`balances SET available = v.column2, reserved = v.column3, last = v.column4 FROM (`, "tiii",
 			`) AS v WHERE user_hash = v.column1`),
-		insertTransfers: newBulk(d, `INSERT`+d.or+` INTO transfers (num, user_hash, payment, move, debit, credit, amount, available, reserved, prev, at, key, note) VALUES `,
-			"itittti"+"iiiitt", ``),
+		insertTransfers: d.bulk(insert+`transfers (num, user_hash, payment, move, debit, credit, amount, available, reserved, prev, at, key, note) `,
+			"ititttiiiiitt", ``),
 		transferNums: d.transferNums,
 		due:          `SELECT ` + paymentColumns + ` FROM payments WHERE next_at <= $1 ORDER BY next_at LIMIT $2` + d.lockFree,
 	}
@@ -221,7 +225,8 @@ func (s *Store) group(ctx context.Context, t tx, accepts, steps []*op, careful b
 			return errChanged // a step that cannot be applied may come too late
 		}
 	}
-	return w.write(ctx, t)
+	w.write(t)
+	return nil
 }
 
 // insert queues the accepted payments, sorted by key, leaving out keys that are known.
@@ -230,16 +235,16 @@ func (s *Store) insert(t tx, accepts []*op) {
 		return
 	}
 	slices.SortFunc(accepts, func(a, b *op) int { return compareKeys(a.accept.Key, b.accept.Key) })
-	args := make([]any, 0, len(accepts)*s.sql.insertPayments.columns)
+	values := make([]any, 0, 14*len(accepts))
 	for i, o := range accepts {
 		o.first, o.err = false, nil // the transaction may be running again
 		p := &o.accept
 		if i > 0 && p.Key == accepts[i-1].accept.Key {
 			continue
 		}
-		args = append(args, paymentArgs(p)...)
+		values = appendPayment(values, p)
 	}
-	t.add(s.sql.insertPayments.stmts(args, func(scan scanner) error {
+	t.add(s.sql.insertPayments.stmts(values, func(scan scanner) error {
 		var (
 			num int64
 			key adapter.Key
@@ -259,15 +264,15 @@ func compareKeys(a, b adapter.Key) int {
 	return cmp.Or(cmp.Compare(a.ID, b.ID), cmp.Compare(a.Platform, b.Platform))
 }
 
-func paymentArgs(p *adapter.Payment) []any {
+func appendPayment(values []any, p *adapter.Payment) []any {
 	var refundOf any
 	if p.RefundOf != 0 {
 		refundOf = p.RefundOf
 	}
-	return []any{
+	return append(values,
 		p.Key.Platform, p.Key.ID, string(p.Kind), p.User, p.Amount.Minor(), refundOf, string(p.State), int64(p.Version),
 		int64(p.Attempt), p.Owner, micros(p.NextAt), p.Reason, p.ReceivedAt.UnixMicro(), p.UpdatedAt.UnixMicro(),
-	}
+	)
 }
 
 // repeats answers the accepts whose key was known before. What a payment announced never

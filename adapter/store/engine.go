@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/bits"
+	"math/rand/v2"
 	"strings"
 	"time"
 )
@@ -33,8 +33,8 @@ type engine interface {
 	// watch keeps the process known as alive until ctx is done and calls wake when another
 	// process says that work fell due.
 	watch(ctx context.Context, wake func())
-	// sweep makes due what dead processes hold and reports whether there was any.
-	sweep(ctx context.Context, now time.Time) (bool, error)
+	// sweep makes due what dead processes hold and returns how many there were.
+	sweep(ctx context.Context, now time.Time) (int64, error)
 	// announce tells other processes that work fell due.
 	announce(ctx context.Context)
 
@@ -44,11 +44,23 @@ type engine interface {
 
 // A dialect is the SQL that differs.
 type dialect struct {
-	param        func(n int, column byte) string // the n-th parameter, of a column type of bulk
-	or           string                          // follows INSERT and UPDATE: what an error undoes
-	lock         string                          // follows a SELECT: lock its rows
-	lockFree     string                          // the same, leaving out rows that others hold
-	transferNums string                          // returns $1 fresh numbers for transfers, one a row
+	// bulk returns head, the rows as a table, tail; columns holds a letter for each column of
+	// the rows: i BIGINT, t TEXT. The columns are called column1, column2, ….
+	bulk func(head, columns, tail string) bulk
+	// exact is the same for an UPDATE that has to find all its rows; if it does not, the
+	// transaction fails with errChanged.
+	exact        func(head, columns, tail string) bulk
+	or           string // follows INSERT and UPDATE: what an error undoes
+	lock         string // follows a SELECT: lock its rows
+	lockFree     string // the same, leaving out rows that others hold
+	transferNums string // returns $1 fresh numbers for transfers, one a row
+}
+
+// A bulk is a statement over many rows.
+type bulk interface {
+	// stmts returns what to send for the rows whose values stand one after the other: no
+	// statement for no rows. row is as in stmt.
+	stmts(values []any, row func(scanner) error) []*stmt
 }
 
 // A tx is a running transaction. Statements are queued and sent in order, on PostgreSQL all
@@ -58,13 +70,12 @@ type tx interface {
 	flush(ctx context.Context) error
 }
 
-// A stmt is a statement with its arguments (int64, string, []byte, nil) and, once it was
-// sent, its result.
+// A stmt is a statement with its arguments (int64, string, []byte, nil).
 type stmt struct {
-	sql      string
-	args     []any
-	row      func(scan scanner) error // called for each row; nil when none come
-	affected int64
+	sql  string
+	args []any
+	row  func(scan scanner) error // called for each row; nil when none come
+	want int64                    // rows that must be affected if not 0, or the error is errChanged; for the engine
 }
 
 // A scanner reads the current row into *int64, *string and *[]byte. NULL is not expected.
@@ -74,57 +85,8 @@ func (st *stmt) wrap(err error) error {
 	return fmt.Errorf("%.60q: %w", strings.TrimSpace(st.sql), err)
 }
 
-// A bulk is a statement over many rows, head VALUES rows tail. Its SQL exists for 1, 2, 4 …
-// maxRows rows, so that few statements have to be prepared; other numbers are split.
-type bulk struct {
-	columns int
-	sql     []string // sql[i] is for 1<<i rows
-}
-
-const maxRows = 64
-
-// newBulk renders a statement; columns holds one letter for each column: i for BIGINT, t for TEXT.
-func newBulk(d dialect, head, columns, tail string) bulk {
-	b := bulk{columns: len(columns)}
-	for rows := 1; rows <= maxRows; rows *= 2 {
-		var sql strings.Builder
-		sql.WriteString(head)
-		n := 0
-		for row := range rows {
-			if row > 0 {
-				sql.WriteByte(',')
-			}
-			for i := range len(columns) {
-				sql.WriteByte("(,"[min(i, 1)])
-				n++
-				sql.WriteString(d.param(n, columns[i]))
-			}
-			sql.WriteByte(')')
-		}
-		sql.WriteString(tail)
-		b.sql = append(b.sql, sql.String())
-	}
-	return b
-}
-
-// stmts returns the statements for the rows whose arguments are given one after the other.
-func (b bulk) stmts(args []any, row func(scanner) error) []*stmt {
-	var sts []*stmt
-	for rows := len(args) / b.columns; rows > 0; {
-		i := min(bits.Len(uint(rows))-1, len(b.sql)-1)
-		n := b.columns << i
-		sts = append(sts, &stmt{sql: b.sql[i], args: args[:n:n], row: row})
-		args, rows = args[n:], rows-1<<i
-	}
-	return sts
-}
-
-func affected(sts []*stmt) (n int64) {
-	for _, st := range sts {
-		n += st.affected
-	}
-	return n
-}
+// newOwner returns a fresh id for a process.
+func newOwner() int64 { return rand.Int64N(1<<62) + 1 } // #nosec G404 -- an id, not a secret
 
 // errNoRow is what one returns when there is no row.
 var errNoRow = errors.New("no row")

@@ -129,7 +129,8 @@ func (s *Store) ApplyPayin(ctx context.Context, st adapter.PayinStep) (adapter.P
 		if st.Event.Kind != "" {
 			t.add(&stmt{sql: insertPayinEvent, args: payinEventArgs(&st.Event)})
 		}
-		return w.write(ctx, t)
+		w.write(t)
+		return nil
 	})
 	if err != nil {
 		return st.Before, fmt.Errorf("apply step of payin %s: %w", st.Before.ExternalID, err)

@@ -140,7 +140,7 @@ func (s *Store) conflict(ctx context.Context, known, other adapter.Payment) erro
 		if err := t.flush(ctx); err != nil {
 			return err
 		}
-		t.add(s.sql.insertEvents.stmts(eventArgs(&e), nil)...)
+		t.add(s.sql.insertEvents.stmts(appendEvent(nil, &e), nil)...)
 		return nil
 	})
 	if err != nil {
@@ -191,7 +191,8 @@ func (s *Store) Claim(ctx context.Context, n int) ([]adapter.Payment, error) {
 			}
 			claimed = append(claimed, w.change(&st))
 		}
-		return w.write(ctx, t)
+		w.write(t)
+		return nil
 	})
 	if err != nil {
 		return nil, fmt.Errorf("claim payments: %w", err)
@@ -337,10 +338,15 @@ func (f Filter) query(states []adapter.State, limit int) (string, []any) {
 		arg("received_at < $%d", f.To.UnixMicro())
 	}
 	if len(states) > 0 {
-		where = append(where, oneOf("state", states, adapter.States))
-		if f.User == "" && !states[0].Final() && states[0] != adapter.InDoubt {
-			where = append(where, "next_at IS NOT NULL") // names the index of the unfinished
+		column := "state"
+		switch {
+		case f.User != "" || states[0] == adapter.Confirmed:
+		case states[0] == adapter.InDoubt, states[0] == adapter.Declined:
+			column = "aside"
+		default:
+			where = append(where, "next_at IS NOT NULL")
 		}
+		where = append(where, oneOf(column, states, adapter.States))
 	}
 	if len(f.Kinds) > 0 {
 		where = append(where, oneOf("kind", f.Kinds, []adapter.Kind{adapter.TopUp, adapter.Direct, adapter.Refund}))
@@ -382,7 +388,7 @@ func (s *Store) Stats(ctx context.Context) (Stats, error) {
 	st := Stats{Unfinished: make(map[adapter.State]int64)}
 	err := s.db.read(ctx, &stmt{
 		sql: `SELECT state, count(*), min(received_at) FROM payments WHERE next_at IS NOT NULL GROUP BY state
-			UNION ALL SELECT 'in_doubt', count(*), 0 FROM payments WHERE state = 'in_doubt'`,
+			UNION ALL SELECT 'in_doubt', count(*), 0 FROM payments WHERE aside = 'in_doubt'`,
 		row: func(scan scanner) error {
 			var (
 				state     string

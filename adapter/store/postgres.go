@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -13,6 +12,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgtype"
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
@@ -83,17 +83,74 @@ func openPostgres(ctx context.Context, url string, committers int) (_ *postgresE
 	return e, nil
 }
 
-func newOwner() int64 { return rand.Int64N(1<<62) + 1 } // #nosec G404 -- an id, not a secret
-
 func (e *postgresEngine) dialect() dialect {
 	return dialect{
-		param: func(n int, column byte) string {
-			return "$" + strconv.Itoa(n) + map[byte]string{'i': "::bigint", 't': "::text"}[column]
-		},
+		bulk:         newArrays,
+		exact:        newExactArrays,
 		lock:         " FOR UPDATE",
 		lockFree:     " FOR UPDATE SKIP LOCKED",
 		transferNums: `SELECT nextval('transfers_num') FROM generate_series(1, $1::bigint)`,
 	}
+}
+
+// arrays is a bulk that sends each column as one array, so that one statement does for any
+// number of rows.
+type arrays struct {
+	columns string
+	sql     string
+}
+
+func newArrays(head, columns, tail string) bulk {
+	var params, names []string
+	for i, c := range columns {
+		params = append(params, fmt.Sprintf("$%d::%s[]", i+1, map[rune]string{'i': "bigint", 't': "text"}[c]))
+		names = append(names, fmt.Sprintf("column%d", i+1))
+	}
+	rows := "SELECT * FROM unnest(" + strings.Join(params, ", ") + ") AS rows (" + strings.Join(names, ", ") + ")"
+	return arrays{columns: columns, sql: head + rows + tail}
+}
+
+// newExactArrays divides by zero unless as many rows were changed as were sent. So the
+// commit can travel in the same round trip: it is not reached after an error.
+func newExactArrays(head, columns, tail string) bulk {
+	return newArrays("WITH changed AS ("+head, columns, tail+" RETURNING 1) SELECT 1 / (count(*) = cardinality($1))::int FROM changed")
+}
+
+const divisionByZero = "22012"
+
+func (a arrays) stmts(values []any, row func(scanner) error) []*stmt {
+	if len(values) == 0 {
+		return nil
+	}
+	args, columns := make([]any, len(a.columns)), make([]column, len(a.columns))
+	for i, c := range a.columns {
+		columns[i] = column{values: values[i:], width: len(a.columns), text: c == 't'}
+		args[i] = &columns[i]
+	}
+	return []*stmt{{sql: a.sql, args: args, row: row}}
+}
+
+// column is every width-th value, as pgx encodes it to an array.
+type column struct {
+	values []any
+	width  int
+	text   bool
+}
+
+// Dimensions, Index and IndexType make it a pgtype.ArrayGetter.
+func (c *column) Dimensions() []pgtype.ArrayDimension {
+	return []pgtype.ArrayDimension{{Length: int32((len(c.values) + c.width - 1) / c.width), LowerBound: 1}} // #nosec G115 -- a group is small
+}
+
+// Index returns an element.
+func (c *column) Index(i int) any { return c.values[i*c.width] }
+
+// IndexType returns an element's type.
+func (c *column) IndexType() any {
+	if c.text {
+		return ""
+	}
+	return int64(0)
 }
 
 // errUnknownCommit says that the connection broke while a commit was under way: it may have
@@ -148,28 +205,54 @@ func (e *postgresEngine) writeOnce(ctx context.Context, fn func(tx) error) error
 	// A connection that is still in a transaction is closed by the pool, which rolls it back.
 	defer conn.Release()
 	t := &postgresTx{conn: conn.Conn()}
-	t.add(&stmt{sql: "BEGIN"})
-	err = fn(t)
-	if err == nil {
-		t.committing = true
-		t.add(&stmt{sql: "COMMIT"})
-		err = t.flush(ctx)
+	if err = fn(t); err == nil {
+		err = t.commit(ctx)
 	}
-	if err != nil && t.conn.PgConn().TxStatus() != 'I' && !t.conn.IsClosed() {
+	if err != nil && !t.conn.IsClosed() && t.conn.PgConn().TxStatus() != 'I' {
 		_, _ = t.conn.Exec(ctx, "ROLLBACK")
 	}
 	return err
 }
 
 type postgresTx struct {
-	conn       *pgx.Conn
-	queue      []*stmt
-	committing bool
+	conn  *pgx.Conn
+	queue []*stmt
+	begun bool
 }
 
 func (t *postgresTx) add(sts ...*stmt) { t.queue = append(t.queue, sts...) }
 
 func (t *postgresTx) flush(ctx context.Context) error {
+	if !t.begun {
+		t.begun = true
+		t.queue = append([]*stmt{{sql: "BEGIN"}}, t.queue...)
+	}
+	err := t.send(ctx)
+	if err != nil && t.conn.IsClosed() {
+		return fmt.Errorf("%w: %w", errConnection, err)
+	}
+	return err
+}
+
+// commit sends what is left together with the commit. What was queued without a flush before
+// is one round trip, which PostgreSQL takes as a transaction by itself.
+func (t *postgresTx) commit(ctx context.Context) error {
+	if t.begun {
+		t.add(&stmt{sql: "COMMIT"})
+	}
+	err := t.send(ctx)
+	var pe *pgconn.PgError
+	if err != nil && !errors.As(err, &pe) && t.conn.IsClosed() {
+		return fmt.Errorf("%w: %w", errUnknownCommit, err)
+	}
+	return err
+}
+
+// send sends the queue in one round trip.
+func (t *postgresTx) send(ctx context.Context) error {
+	if len(t.queue) == 0 {
+		return nil
+	}
 	var batch pgx.Batch
 	for _, st := range t.queue {
 		batch.Queue(st.sql, st.args...)
@@ -181,13 +264,8 @@ func (t *postgresTx) flush(ctx context.Context) error {
 	}
 	t.queue = nil
 	var pe *pgconn.PgError
-	switch {
-	case err == nil || errors.As(err, &pe):
-		return err
-	case t.committing && t.conn.IsClosed():
-		return fmt.Errorf("%w: %w", errUnknownCommit, err)
-	case t.conn.IsClosed():
-		return fmt.Errorf("%w: %w", errConnection, err)
+	if errors.As(err, &pe) && pe.Code == divisionByZero {
+		return errChanged
 	}
 	return err
 }
@@ -195,18 +273,15 @@ func (t *postgresTx) flush(ctx context.Context) error {
 func receive(res pgx.BatchResults, queue []*stmt) error {
 	for _, st := range queue {
 		if st.row == nil {
-			tag, err := res.Exec()
-			if err != nil {
+			if _, err := res.Exec(); err != nil {
 				return st.wrap(err)
 			}
-			st.affected = tag.RowsAffected()
 			continue
 		}
 		rows, err := res.Query()
 		if err := st.eachPostgres(rows, err); err != nil {
 			return err
 		}
-		st.affected = rows.CommandTag().RowsAffected()
 	}
 	return nil
 }
@@ -234,7 +309,7 @@ func (e *postgresEngine) read(ctx context.Context, st *stmt) error {
 
 func (e *postgresEngine) snapshot(ctx context.Context, fn func(tx) error) error {
 	return pgx.BeginTxFunc(ctx, e.readers, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}, func(t pgx.Tx) error {
-		return fn(&postgresTx{conn: t.Conn()})
+		return fn(&postgresTx{conn: t.Conn(), begun: true})
 	})
 }
 
@@ -316,17 +391,18 @@ func (e *postgresEngine) rejoin(ctx context.Context, broken *pgx.Conn) error {
 
 // sweep: whose lock can be had is dead. owner stays on the rows, so that whoever claims one
 // knows that another process may have called the platform.
-func (e *postgresEngine) sweep(ctx context.Context, now time.Time) (bool, error) {
-	freed := &stmt{
-		sql: `WITH dead AS (DELETE FROM processes WHERE id <> $1 AND pg_try_advisory_xact_lock(id) RETURNING id)
-			UPDATE payments SET next_at = $2 FROM dead WHERE owner = dead.id AND next_at > $2`,
-		args: []any{e.owner(), now.UnixMicro()},
-	}
-	err := e.write(ctx, func(t tx) error {
-		t.add(freed)
+func (e *postgresEngine) sweep(ctx context.Context, now time.Time) (freed int64, err error) {
+	err = e.write(ctx, func(t tx) error {
+		t.add(&stmt{
+			sql: `WITH dead AS (DELETE FROM processes WHERE id <> $1 AND pg_try_advisory_xact_lock(id) RETURNING id),
+				p AS (UPDATE payments SET next_at = $2 FROM dead WHERE owner = dead.id AND next_at > $2 RETURNING 1),
+				q AS (UPDATE payins SET next_at = $2 FROM dead WHERE owner = dead.id AND next_at > $2 RETURNING 1)
+				SELECT (SELECT count(*) FROM p) + (SELECT count(*) FROM q)`,
+			args: []any{e.owner(), now.UnixMicro()}, row: func(scan scanner) error { return scan(&freed) },
+		})
 		return nil
 	})
-	return freed.affected > 0, err
+	return freed, err
 }
 
 // announce speaks at most every 50 ms, which spares PostgreSQL a lock that notifying commits

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"database/sql/driver"
@@ -8,7 +9,9 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"math/bits"
 	"net/url"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -75,11 +78,46 @@ func openSQLite(file string, log *slog.Logger) (*sqliteEngine, error) {
 
 func (e *sqliteEngine) dialect() dialect {
 	return dialect{
-		param: func(int, byte) string { return "?" },
+		bulk:  func(head, columns, tail string) bulk { return newValues(head, columns, tail, false) },
+		exact: func(head, columns, tail string) bulk { return newValues(head, columns, tail, true) },
 		or:    " OR ROLLBACK", // we would anyway, and it spares a journal for each statement
 		transferNums: `WITH RECURSIVE s (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM s WHERE i < $1)
 			SELECT i + (SELECT coalesce(max(num), 0) FROM transfers) FROM s`,
 	}
+}
+
+// values is a bulk with the rows written out: VALUES (?, ?), (?, ?), …. The statement exists
+// for 1, 2, 4 … maxRows rows, so that few have to be prepared; other numbers are split.
+type values struct {
+	columns int
+	exact   bool
+	sql     []string // sql[i] is for 1<<i rows
+}
+
+const maxRows = 64
+
+func newValues(head, columns, tail string, exact bool) bulk {
+	v := values{columns: len(columns), exact: exact}
+	row := "(?" + strings.Repeat(", ?", len(columns)-1) + ")"
+	for rows := 1; rows <= maxRows; rows *= 2 {
+		v.sql = append(v.sql, head+"VALUES "+row+strings.Repeat(", "+row, rows-1)+tail)
+	}
+	return v
+}
+
+func (v values) stmts(args []any, row func(scanner) error) []*stmt {
+	var sts []*stmt
+	for rows := len(args) / v.columns; rows > 0; {
+		i := min(bits.Len(uint(rows))-1, len(v.sql)-1)
+		n := v.columns << i
+		st := &stmt{sql: v.sql[i], args: args[:n:n], row: row}
+		if v.exact {
+			st.want = 1 << i
+		}
+		sts = append(sts, st)
+		args, rows = args[n:], rows-1<<i
+	}
+	return sts
 }
 
 // write: ctx is not watched. A transaction here is a matter of milliseconds, and watching
@@ -146,8 +184,10 @@ func (e *sqliteEngine) run(ctx context.Context, st *stmt) (err error) {
 		if err != nil {
 			return st.wrap(err)
 		}
-		st.affected, err = res.RowsAffected()
-		return err
+		if n, err := res.RowsAffected(); err != nil || st.want != 0 && st.want != n {
+			return cmp.Or(err, errChanged)
+		}
+		return nil
 	}
 	rows, err := prepared.(driver.StmtQueryContext).QueryContext(ctx, e.named)
 	if err != nil {
@@ -283,7 +323,8 @@ func (e *sqliteEngine) serve(ctx context.Context, now time.Time) error {
 		return fmt.Errorf("%w: %s is locked", ErrServed, e.lock.Path())
 	}
 	return e.write(ctx, func(t tx) error {
-		t.add(&stmt{sql: `UPDATE payments SET next_at = $1 WHERE next_at > $1 AND owner <> 0`, args: []any{now.UnixMicro()}})
+		t.add(&stmt{sql: `UPDATE payments SET next_at = $1 WHERE next_at > $1 AND owner <> 0`, args: []any{now.UnixMicro()}},
+			&stmt{sql: `UPDATE payins SET next_at = $1 WHERE next_at > $1 AND owner <> 0`, args: []any{now.UnixMicro()}})
 		return nil
 	})
 }
@@ -322,7 +363,7 @@ func (e *sqliteEngine) pragma(ctx context.Context, text string) error {
 	return e.run(ctx, &stmt{sql: "PRAGMA " + text, row: func(scanner) error { return nil }})
 }
 
-func (e *sqliteEngine) sweep(context.Context, time.Time) (bool, error) { return false, nil }
+func (e *sqliteEngine) sweep(context.Context, time.Time) (int64, error) { return 0, nil }
 
 func (e *sqliteEngine) announce(context.Context) {}
 

@@ -27,7 +27,7 @@ type steps struct {
 	current  map[int64]adapter.Payment // the payments as they are; nil unless careful
 	taken    map[int64]struct{}        // payments that have their step
 
-	payments  []any // rows to be written
+	payments  []any // rows to be written, value after value
 	events    []any
 	transfers []any
 }
@@ -156,16 +156,16 @@ func (w *steps) change(st *adapter.Step) adapter.Payment {
 	w.payments = append(w.payments, after.Num, int64(st.Before.Version), string(after.State), int64(after.Attempt), after.Owner,
 		micros(after.NextAt), after.Reason, after.UpdatedAt.UnixMicro())
 	if e := st.Event; e.Kind != "" {
-		w.events = append(w.events, eventArgs(&e)...)
+		w.events = appendEvent(w.events, &e)
 	}
 	return after
 }
 
-func eventArgs(e *adapter.Event) []any {
-	return []any{
+func appendEvent(values []any, e *adapter.Event) []any {
+	return append(values,
 		e.Payment, int64(e.Version), int64(e.N), e.At.UnixMicro(), string(e.Kind), string(e.From), string(e.To),
 		int64(e.Attempt), string(e.Verdict), int64(e.Code), text(e.Detail), e.Took.Microseconds(),
-	}
+	)
 }
 
 // move applies a payment's move to its user's account.
@@ -204,9 +204,9 @@ func (w *steps) transfer(acc *account, t ledger.Transfer, platform string) (err 
 	return nil
 }
 
-// write sends everything. If a payment was not at the version its step was made from, the
-// error is errChanged.
-func (w *steps) write(ctx context.Context, t tx) error {
+// write queues everything. The transaction fails with errChanged if a payment is not at the
+// version that its step was made from.
+func (w *steps) write(t tx) {
 	sql := &w.store.sql
 	var balances []any
 	for _, user := range slices.Sorted(maps.Keys(w.accounts)) {
@@ -214,19 +214,8 @@ func (w *steps) write(ctx context.Context, t tx) error {
 			balances = append(balances, user, acc.Available.Minor(), acc.Reserved.Minor(), acc.last)
 		}
 	}
-	updates := sql.updatePayments.stmts(w.payments, nil)
-	t.add(updates...)
+	t.add(sql.updatePayments.stmts(w.payments, nil)...)
 	t.add(sql.updateBalances.stmts(balances, nil)...)
 	t.add(sql.insertEvents.stmts(w.events, nil)...)
 	t.add(sql.insertTransfers.stmts(w.transfers, nil)...)
-	if err := t.flush(ctx); err != nil {
-		if len(w.payments) > 0 && w.current == nil && w.store.db.blames(err) {
-			return errChanged // most likely: its line of history is there already
-		}
-		return err
-	}
-	if affected(updates) != int64(len(w.payments)/sql.updatePayments.columns) {
-		return errChanged
-	}
-	return nil
 }

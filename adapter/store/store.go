@@ -43,7 +43,7 @@ type Config struct {
 	Serve      bool
 	Migrate    bool // bring the database to this version instead of returning ErrMigrations
 	MaxWaiting int  // accepts that wait for the committer before adapter.ErrOverloaded; 4096
-	Committers int  // transactions that commit side by side on PostgreSQL; 3
+	Committers int  // transactions that commit side by side on PostgreSQL; 2
 	Now        func() time.Time
 	Log        *slog.Logger
 	OnCommit   func(CommitStats) // observes every group that was committed
@@ -80,7 +80,7 @@ func Open(ctx context.Context, cfg Config) (_ *Store, err error) {
 		cfg.MaxWaiting = 4096
 	}
 	if cfg.Committers == 0 {
-		cfg.Committers = 3
+		cfg.Committers = 2
 	}
 	if cfg.Now == nil {
 		cfg.Now = time.Now
@@ -187,8 +187,8 @@ func (s *Store) look(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if freed {
-		s.cfg.Log.InfoContext(ctx, "a process is gone, its payments are due")
+	if freed > 0 {
+		s.cfg.Log.InfoContext(ctx, "a process is gone, what it held is due", "rows", freed)
 	}
 	due, ok, err := s.NextDue(ctx)
 	if err == nil && ok && !due.After(now) {
