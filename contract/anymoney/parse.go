@@ -100,7 +100,7 @@ func ParseObject(text []byte) (Object, error) {
 	case !json.Valid(text):
 		return nil, syntaxFault(text)
 	}
-	w := walker{text: string(text), members: make(Object, 0, 16)}
+	w := newWalker(string(text))
 	w.space()
 	if w.text[w.pos] == '{' {
 		err := w.object(1)
@@ -179,6 +179,14 @@ type walker struct {
 	members Object
 }
 
+// ordinary is how many members an object of the API can have, and some more: an order has 35.
+const ordinary = 40
+
+// newWalker returns a walker with room for the members that an ordinary text can have.
+func newWalker(text string) walker {
+	return walker{text: text, members: make(Object, 0, min(strings.Count(text, ":"), ordinary))}
+}
+
 func (w *walker) space() {
 	for w.pos < len(w.text) {
 		switch w.text[w.pos] {
@@ -248,12 +256,12 @@ func (w *walker) object(depth int) error {
 	}
 }
 
-// A nameSet holds the names of one object; up to sixteen they are looked for one by one.
+// A nameSet holds the names of one object; in an ordinary one they are looked for one by one.
 type nameSet map[string]struct{}
 
 // add reports whether name is not among the members so far.
 func (n *nameSet) add(name string, members Object) bool {
-	if len(members) < 16 {
+	if len(members) < ordinary {
 		return !members.Has(name)
 	}
 	if *n == nil {

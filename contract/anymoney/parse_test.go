@@ -23,7 +23,7 @@ func nested(n int) string {
 func TestParseObjectFaults(t *testing.T) {
 	t.Parallel()
 	many := `"n0":0`
-	for i := range 40 {
+	for i := range 60 {
 		many += `,"m` + strings.Repeat("x", i) + `":0`
 	}
 	tests := []struct {
@@ -348,10 +348,10 @@ func genValue(depth int) *rapid.Generator[anymoney.Value] {
 	return rapid.OneOf(kinds...)
 }
 
-// genObject draws an object of up to forty members, in any order.
+// genObject draws an object of up to sixty members, in any order.
 func genObject(depth int) *rapid.Generator[anymoney.Object] {
 	return rapid.Custom(func(t *rapid.T) anymoney.Object {
-		names := rapid.SliceOfNDistinct(genText(), 0, 40, rapid.ID).Draw(t, "names")
+		names := rapid.SliceOfNDistinct(genText(), 0, 60, rapid.ID).Draw(t, "names")
 		o := make(anymoney.Object, len(names))
 		for i, name := range names {
 			o[i] = anymoney.Member{Name: name, Value: genValue(depth).Draw(t, "value")}

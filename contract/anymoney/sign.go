@@ -41,7 +41,7 @@ func SignedText(o Object, utcNowMS string) string {
 }
 
 func appendSigned(b []byte, o Object, utcNowMS string) []byte {
-	var room [40]*Member // more than an order has
+	var room [ordinary]*Member
 	byName := room[:0]
 	for i := range o {
 		switch o[i].Value.Kind() {

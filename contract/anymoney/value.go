@@ -76,7 +76,7 @@ func (v Value) Object() (o Object, ok bool) {
 	if v.kind != KindObject {
 		return nil, false
 	}
-	w := walker{text: v.s, members: make(Object, 0, 8)} // valid: v was read or made here
+	w := newWalker(v.s) // valid: v was read or made here
 	ok = w.object(1) == nil
 	return w.members, ok
 }
