@@ -3,7 +3,7 @@ package integra
 import "net/http"
 
 // HTTP is the client's own, so that tests can put another transport under it.
-func (c *Client) HTTP() *http.Client { return c.http.GetClient() }
+func (c *Client) HTTP() *http.Client { return c.caller.HTTP() }
 
 // Form and ReadForm show the parser of queries and bodies to its tests.
 type Form struct{ ID, Amount, Hash, Token string }

@@ -21,9 +21,9 @@ import (
 	"github.com/go-resty/resty/v2"
 )
 
-// ErrNotSent says that a request cannot have reached the platform: there was no connection.
+// ErrNotSent says that a request cannot have reached the platform, for want of a connection.
 // After any other error it may have, in part or whole, and have been carried out.
-var ErrNotSent = errors.New("not sent")
+var ErrNotSent = errors.New("no connection")
 
 // Config is how calls are made; zero fields take the defaults.
 type Config struct {
@@ -31,8 +31,6 @@ type Config struct {
 	DialTimeout time.Duration // for a connection, and again for TLS; 2 s
 	Connections int           // kept open while idle, as many as calls run at once; 64
 	MaxAnswer   int           // bytes of an answer that are read; 1 MiB
-	// Transport makes the exchange; a pool of our own if nil. Tests have theirs.
-	Transport http.RoundTripper
 }
 
 // A Caller makes calls. It is safe for concurrent use.
@@ -55,10 +53,7 @@ func New(cfg Config) (*Caller, error) {
 	setDefault(&cfg.DialTimeout, 2*time.Second)
 	setDefault(&cfg.Connections, 64)
 	setDefault(&cfg.MaxAnswer, 1<<20)
-	if cfg.Transport == nil {
-		cfg.Transport = pool(cfg)
-	}
-	client := resty.NewWithClient(&http.Client{Transport: cfg.Transport}).
+	client := resty.NewWithClient(&http.Client{Transport: pool(cfg)}).
 		SetLogger(silent{}).
 		SetRedirectPolicy(resty.RedirectPolicyFunc(func(*http.Request, []*http.Request) error {
 			return http.ErrUseLastResponse // a call that moves money goes where it was sent
@@ -66,7 +61,7 @@ func New(cfg Config) (*Caller, error) {
 		SetDoNotParseResponse(true). // read reads it, bounded
 		SetHeaders(map[string]string{
 			"User-Agent":   "partnerkit-adapter",
-			"Content-Type": "application/json",
+			"Content-Type": "application/json", // also without a body, as Integra's official client
 			"Accept":       "application/json",
 		})
 	return &Caller{cfg: cfg, http: client}, nil
@@ -108,8 +103,11 @@ func (silent) Warnf(string, ...any) {}
 // Debugf is part of resty.Logger.
 func (silent) Debugf(string, ...any) {}
 
+// HTTP is the client underneath, for whoever needs another transport there: tests.
+func (c *Caller) HTTP() *http.Client { return c.http.GetClient() }
+
 // Close closes idle connections.
-func (c *Caller) Close() { c.http.GetClient().CloseIdleConnections() }
+func (c *Caller) Close() { c.HTTP().CloseIdleConnections() }
 
 // An Answer is what came back.
 type Answer struct {
