@@ -23,7 +23,6 @@ import (
 	"github.com/partnerkit/partnerkit/adapter"
 	"github.com/partnerkit/partnerkit/adapter/outcall"
 	wire "github.com/partnerkit/partnerkit/contract/anymoney"
-	"github.com/partnerkit/partnerkit/contract/money"
 )
 
 // ClientConfig is how a client reaches the platform; zero fields take the defaults.
@@ -36,10 +35,9 @@ type ClientConfig struct {
 	// them. It is for a platform that signs answers otherwise than §3.4 supposes.
 	Unsigned bool
 
-	Timeout     time.Duration     // of one call; 5 s
-	Connections int               // kept open while idle; 8
-	Transport   http.RoundTripper // tests have theirs
-	Now         func() time.Time  // time.Now
+	Timeout     time.Duration    // of one call; 5 s
+	Connections int              // kept open while idle; 8
+	Now         func() time.Time // time.Now
 	// Observe is told of every call.
 	Observe func(method string, o adapter.Outcome)
 }
@@ -78,7 +76,7 @@ func NewClient(cfg ClientConfig) (*Client, error) {
 	if cfg.Window < 0 {
 		faults = append(faults, errors.New("window is negative"))
 	}
-	caller, err := outcall.New(outcall.Config{Timeout: cfg.Timeout, Connections: cfg.Connections, Transport: cfg.Transport})
+	caller, err := outcall.New(outcall.Config{Timeout: cfg.Timeout, Connections: cfg.Connections})
 	if err = errors.Join(append(faults, err)...); err != nil {
 		return nil, fmt.Errorf("%w: %w", adapter.ErrInvalid, err)
 	}
@@ -124,19 +122,23 @@ func (c *Client) order(ctx context.Context, m wire.Method, externalID string, pa
 	return a
 }
 
-// Calc asks what an order would cost and bring. The error is a *adapter.Refusal, or wraps
-// adapter.ErrInvalid or adapter.ErrUnanswered.
-func (c *Client) Calc(ctx context.Context, amount money.Amount, outCurr, payway string) (q adapter.PayinQuote, err error) {
-	params := wire.CalcParams{Amount: wire.Amount(amount.Short()), InCurr: amount.Currency().Code(), OutCurr: outCurr, Payway: payway}
+// Calc asks what an order would cost and bring; outCurr may be empty. The error is a
+// *adapter.Refusal, or wraps adapter.ErrInvalid, which names the field, or adapter.ErrUnanswered.
+func (c *Client) Calc(ctx context.Context, amount, inCurr, outCurr, payway string) (q adapter.PayinQuote, err error) {
+	sum, err := adapter.PayinAmount(amount, inCurr)
+	if err != nil {
+		return q, err
+	}
+	params := wire.CalcParams{Amount: wire.Amount(sum.Short()), InCurr: inCurr, OutCurr: outCurr, Payway: payway}
 	if outCurr == "" {
-		outCurr = params.InCurr
+		outCurr = inCurr
 	}
 	err = c.ask(ctx, wire.MethodPayinCalc, params.Object(), func(result wire.Object) error {
 		r, err := wire.ReadCalculation(result)
 		if err != nil {
 			return err
 		}
-		s, err := readSums(r.Sums, params.InCurr, outCurr)
+		s, err := readSums(r.Sums, inCurr, outCurr)
 		q = adapter.PayinQuote{
 			In: s.in, InFee: s.inFee, Out: s.out, OutFee: s.outFee, Account: s.account,
 			RateIn: string(r.Rate[0]), RateOut: string(r.Rate[1]),

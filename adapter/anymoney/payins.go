@@ -118,17 +118,9 @@ func (s *Payins) look(ctx context.Context, p adapter.Payin) (adapter.Payin, erro
 	return s.write(ctx, p.Looked(s.client.Get(ctx, p.ExternalID), s.cfg.Policy, s.cfg.Now()))
 }
 
-// Calc asks what an order would cost and bring. The error is a *adapter.Refusal, or wraps
-// adapter.ErrInvalid, which names the field, or adapter.ErrUnanswered.
+// Calc is the client's.
 func (s *Payins) Calc(ctx context.Context, amount, inCurr, outCurr, payway string) (adapter.PayinQuote, error) {
-	sum, err := adapter.PayinAmount(amount, inCurr)
-	if err != nil {
-		return adapter.PayinQuote{}, err
-	}
-	if payway == "" {
-		return adapter.PayinQuote{}, fmt.Errorf("%w: payway is missing", adapter.ErrInvalid)
-	}
-	return s.client.Calc(ctx, sum, outCurr, payway)
+	return s.client.Calc(ctx, amount, inCurr, outCurr, payway)
 }
 
 // Refresh asks the platform how a payin stands, if there is anything to ask: an order that is

@@ -98,17 +98,17 @@ func payinPolicy(f anymoneyFlags) adapter.PayinPolicy {
 	}
 }
 
-// newPayins returns the payins of the flags' merchant.
-func newPayins(f anymoneyFlags, st *store.Store, observe func(string, adapter.Outcome), onStep func(adapter.Payin, adapter.PayinEvent), log *slog.Logger) (*anymoney.Payins, *anymoney.Client, error) {
-	client, err := anymoney.NewClient(anymoney.ClientConfig{
+// client returns the client of Any.Money.
+func (f anymoneyFlags) client(observe func(string, adapter.Outcome)) (*anymoney.Client, error) {
+	return anymoney.NewClient(anymoney.ClientConfig{
 		URL: f.AnymoneyURL, Merchant: f.AnymoneyMerchant, Key: wire.Key(f.AnymoneyKey),
 		Window: f.AnymoneyWindow, Unsigned: f.AnymoneyAnswers == "any", Observe: observe,
 	})
-	if err != nil {
-		return nil, nil, err
-	}
-	payins, err := anymoney.NewPayins(st, client, anymoney.Config{Policy: payinPolicy(f), CallbackURL: f.callbackURL(), Log: log, OnStep: onStep})
-	return payins, client, err
+}
+
+// payins returns the payins of the client's merchant.
+func (f anymoneyFlags) payins(client *anymoney.Client, st *store.Store, onStep func(adapter.Payin, adapter.PayinEvent), log *slog.Logger) (*anymoney.Payins, error) {
+	return anymoney.NewPayins(st, client, anymoney.Config{Policy: payinPolicy(f), CallbackURL: f.callbackURL(), Log: log, OnStep: onStep})
 }
 
 // runner is a part of the service that runs until its context is done.
@@ -128,7 +128,11 @@ func (c serveCmd) mountAnymoney(server *web.Server, st *store.Store, keys *vault
 	if !c.on() {
 		return idle{}, nil
 	}
-	payins, client, err := newPayins(c.anymoneyFlags, st, metrics.Called, metrics.PayinStepped, log)
+	client, err := c.client(metrics.Called)
+	if err != nil {
+		return nil, err
+	}
+	payins, err := c.payins(client, st, metrics.PayinStepped, log)
 	if err != nil {
 		return nil, err
 	}

@@ -25,7 +25,26 @@ type payinsCmd struct {
 	Balance payinBalanceCmd `cmd:"" help:"Print what the merchant has at Any.Money."`
 }
 
-// payinFlags are those of the commands that ask Any.Money.
+// askFlags are those of the commands that only ask Any.Money.
+type askFlags struct {
+	anymoneyFlags
+	outputFlags
+}
+
+// use opens a client for the time of do.
+func (f askFlags) use(do func(*anymoney.Client) error) error {
+	if err := refuse(f.required()); err != nil {
+		return err
+	}
+	client, err := f.client(nil)
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	return do(client)
+}
+
+// payinFlags are those of the commands that also keep what Any.Money says.
 type payinFlags struct {
 	databaseFlags
 	anymoneyFlags
@@ -33,7 +52,7 @@ type payinFlags struct {
 }
 
 // use opens what the commands need for the time of do.
-func (f payinFlags) use(ctx context.Context, log *slog.Logger, do func(*anymoney.Payins, *anymoney.Client, *store.Store) error) (err error) {
+func (f payinFlags) use(ctx context.Context, log *slog.Logger, do func(*anymoney.Payins, *store.Store) error) (err error) {
 	if err := refuse(f.databaseFlags.faults(), f.required()); err != nil {
 		return err
 	}
@@ -42,12 +61,16 @@ func (f payinFlags) use(ctx context.Context, log *slog.Logger, do func(*anymoney
 		return err
 	}
 	defer func() { err = errors.Join(err, st.Close()) }()
-	payins, client, err := newPayins(f.anymoneyFlags, st, nil, nil, log)
+	client, err := f.client(nil)
 	if err != nil {
 		return err
 	}
 	defer client.Close()
-	return do(payins, client, st)
+	payins, err := f.payins(client, st, nil, log)
+	if err != nil {
+		return err
+	}
+	return do(payins, st)
 }
 
 type createPayinCmd struct {
@@ -66,7 +89,7 @@ type createPayinCmd struct {
 
 // Run makes an order.
 func (c createPayinCmd) Run(ctx context.Context, out io.Writer, log *slog.Logger) error {
-	return c.use(ctx, log, func(payins *anymoney.Payins, _ *anymoney.Client, st *store.Store) error {
+	return c.use(ctx, log, func(payins *anymoney.Payins, st *store.Store) error {
 		p, _, err := payins.Create(ctx, adapter.PayinRequest{
 			ExternalID: c.ExternalID, Key: c.Key, User: c.User, Amount: c.Amount, InCurr: c.Curr, OutCurr: c.OutCurr,
 			Payway: c.Payway, Payer: c.Payer, Contact: c.Contact, Code: c.Code,
@@ -124,7 +147,7 @@ func printPayin(ctx context.Context, out io.Writer, f outputFlags, st *store.Sto
 }
 
 type calcPayinCmd struct {
-	payinFlags
+	askFlags
 	Amount  string `arg:"" help:"What the buyer would be asked for, for example 256.13."`
 	Curr    string `arg:"" help:"The currency of the amount, for example UAH."`
 	Payway  string `arg:"" help:"The way to pay, for example visamc."`
@@ -132,9 +155,9 @@ type calcPayinCmd struct {
 }
 
 // Run prints what an order would cost and bring.
-func (c calcPayinCmd) Run(ctx context.Context, out io.Writer, log *slog.Logger) error {
-	return c.use(ctx, log, func(payins *anymoney.Payins, _ *anymoney.Client, _ *store.Store) error {
-		q, err := payins.Calc(ctx, c.Amount, c.Curr, c.OutCurr, c.Payway)
+func (c calcPayinCmd) Run(ctx context.Context, out io.Writer) error {
+	return c.use(func(client *anymoney.Client) error {
+		q, err := client.Calc(ctx, c.Amount, c.Curr, c.OutCurr, c.Payway)
 		if err != nil {
 			return err
 		}
@@ -156,7 +179,7 @@ type getPayinCmd struct {
 // Run shows one payin.
 func (c getPayinCmd) Run(ctx context.Context, out io.Writer, log *slog.Logger) (err error) {
 	if c.Refresh {
-		return c.use(ctx, log, func(payins *anymoney.Payins, _ *anymoney.Client, st *store.Store) error {
+		return c.use(ctx, log, func(payins *anymoney.Payins, st *store.Store) error {
 			p, err := payins.Refresh(ctx, c.ExternalID)
 			if err != nil {
 				return err
@@ -216,13 +239,13 @@ func (c listPayinsCmd) Run(ctx context.Context, out io.Writer, log *slog.Logger)
 }
 
 type payinBalanceCmd struct {
-	payinFlags
+	askFlags
 	Curr string `arg:"" optional:"" help:"Only this currency."`
 }
 
 // Run prints the merchant's balances.
-func (c payinBalanceCmd) Run(ctx context.Context, out io.Writer, log *slog.Logger) error {
-	return c.use(ctx, log, func(_ *anymoney.Payins, client *anymoney.Client, _ *store.Store) error {
+func (c payinBalanceCmd) Run(ctx context.Context, out io.Writer) error {
+	return c.use(func(client *anymoney.Client) error {
 		balances, err := client.Balances(ctx, c.Curr)
 		if err != nil {
 			return err
