@@ -24,7 +24,7 @@ type Amount string
 
 // ParseAmount reads digits, among them at most one point or comma with digits on both sides,
 // perhaps after a minus, and returns them as a canonical amount of any length. The error
-// wraps ErrAmount. Source: §5.
+// wraps ErrAmount. The point is what callers send, the comma what the docs show.
 func ParseAmount(text string) (Amount, error) {
 	unsigned := strings.TrimPrefix(text, "-")
 	whole, fraction := unsigned, ""

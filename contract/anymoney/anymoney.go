@@ -26,9 +26,23 @@
 // for anything nested: {a: "1", b: "23"} and {a: "12", b: "3"} sign alike. There is no nonce
 // either; one timestamp may serve many requests within the window.
 //
-// Sources: the description of the protocol that this project was built from, which marks what
-// is known and what was decided; its paragraphs are given as "§". Its known answers are in
-// testdata/anymoney.
+// # Sources
+//
+// The platform's merchant documentation, called "docs" (github.com/wiz-jcash/anyteam.github.io,
+// commit 5f81589: auth, exc, callback, add_order, invoice, sci_invoice, balance, pwcurrency),
+// the black-box suite of its predecessor, called "suite" (github.com/JuliaTsarenko/Python_API),
+// and published callers. Where they disagree, names and codes of errors are those of the docs
+// and the shape of their data is that of the suite. They leave open, and we chose:
+//
+//   - which of two equal names counts: neither, the message is refused. In a request that is
+//     an invalid request; too much depth is a parse error.
+//   - what a response's signature is made of: see Response.Signed.
+//   - how texts are folded: letter by letter as Unicode has it. İ, and Σ at the end of a word,
+//     for which Python has rules of its own, may sign differently.
+//   - the order of an order's members, for which nobody should look.
+//   - the data of errors about a lifetime: the field, "Invalid lifetime value" and what was sent.
+//
+// Known answers with the source of each are in testdata/anymoney.
 package anymoney
 
 // Names of the HTTP headers of requests, responses and callbacks, as the errors spell them.
@@ -75,7 +89,7 @@ const (
 	FieldCurrency = "currency"  // the payway's currency, not the currency itself
 )
 
-// Bounds that §4 and §9 set on parameters, in characters.
+// Bounds of parameters in characters. (Our choice: the docs have none.)
 const (
 	MaxExternalIDLen  = 255
 	MaxCallbackURLLen = 2048

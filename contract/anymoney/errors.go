@@ -8,7 +8,7 @@ import (
 // A Code is the code of an error.
 type Code int
 
-// The codes of §4. Each has one message, see Code.Message.
+// The codes of the docs (exc.md). Each has one message, see Code.Message.
 const (
 	CodeParse               Code = -32700
 	CodeInvalidRequest      Code = -32600
@@ -71,7 +71,7 @@ var messages = map[Code]string{
 	CodeUnique:              "EParamUnique",
 }
 
-// Message is the platform's name for the code, "" for a code that is not in §4.
+// Message is the platform's name for the code, "" for a code that is not among them.
 func (c Code) Message() string { return messages[c] }
 
 // An Error is the platform's answer that says no.
@@ -121,7 +121,7 @@ func reason(text string) Member  { return Member{"reason", Text(text)} }
 func value(v Value) Member       { return Member{"value", v} }
 func invalid(name string) Member { return reason("Invalid " + name + " value") }
 
-// The refusals of §2 and §3.5, in the order of their checks.
+// The refusals of a request as a whole, in the order in which it is checked.
 
 // ParseError refuses a body that is not JSON.
 func ParseError() *Error { return refuse(CodeParse) }
@@ -159,7 +159,7 @@ func MethodNotFound() *Error { return refuse(CodeMethodNotFound) }
 // InternalError is the platform's own failure.
 func InternalError() *Error { return refuse(CodeInternal) }
 
-// The refusals of §4, in the order of the checks of §8.
+// The refusals of parameters, in the order in which they are checked.
 
 // ShouldNotBeProvided refuses a parameter that the method does not have.
 func ShouldNotBeProvided(name string) *Error {

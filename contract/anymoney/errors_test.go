@@ -63,7 +63,7 @@ func TestErrors(t *testing.T) {
 		seen[tt.got.Code] = true
 	}
 	if len(seen) != 28 {
-		t.Errorf("errors of %d codes; want those of all 28 in §4", len(seen))
+		t.Errorf("errors of %d codes; want those of all 28", len(seen))
 	}
 }
 

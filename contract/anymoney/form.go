@@ -12,7 +12,7 @@ import (
 	"unicode/utf8"
 )
 
-// Names of the fields of the SCI form that are no parameters of payin.create (§12.2).
+// Names of the fields of the SCI form that are no parameters of payin.create.
 const (
 	FieldMerchant    = "merchant"
 	FieldSign        = "sign"

@@ -3,7 +3,7 @@ package anymoney
 // A Status says how an order stands.
 type Status string
 
-// The statuses of §11. Those from StatusDone on are final.
+// The statuses of the docs. Those from StatusDone on are final.
 const (
 	StatusNew        Status = "new"
 	StatusPending    Status = "pending"
@@ -94,8 +94,7 @@ type Invoice struct {
 	RedirectURL string
 }
 
-// Object writes the order, its members in this order: what every order has, in that of §10,
-// then code, or what only invoices have.
+// Object writes the order: what every order has, then code, or what only invoices have.
 func (o *Order) Object() Object {
 	m := make(Object, 0, 36)
 	m = append(m,

@@ -30,10 +30,10 @@ func (m Method) Known() bool {
 	return known
 }
 
-// Check makes the checks of parameters that need nothing but the parameters, steps 1 to 3
-// of §8: none that the method does not have, then none missing, then none of a wrong type;
-// each time the first by name is refused. It returns nil, or the platform's refusal; for an
-// unknown method that is MethodNotFound.
+// Check makes the first checks of parameters: there is none that the method does not have,
+// then none is missing or null that it requires, then all are text or boolean; each time the
+// first by name is refused. (A boolean fails later, by what the parameter means.) It returns
+// nil or the platform's refusal; for an unknown method that is MethodNotFound.
 func (m Method) Check(params Object) *Error {
 	s, known := signatures[m]
 	if !known {
@@ -67,7 +67,8 @@ func (m Method) Check(params Object) *Error {
 	return nil
 }
 
-// CheckAmount makes step 4 of §8: v is an amount and not below zero.
+// CheckAmount makes the check after Method.Check: v is an amount and not below zero. The
+// error is nil or the platform's refusal.
 func CheckAmount(v Value) (Amount, *Error) {
 	text, _ := v.Text()
 	a, err := ParseAmount(text)
@@ -80,8 +81,8 @@ func CheckAmount(v Value) (Amount, *Error) {
 	return a, nil
 }
 
-// CheckCallbackURL makes step 5 of §8: v is null or an http(s) address with a host. The
-// error is nil or the platform's refusal.
+// CheckCallbackURL makes the check after CheckAmount: v is null, or an http(s) address with a
+// host. It returns nil or the platform's refusal.
 func CheckCallbackURL(v Value) *Error {
 	if v.IsNull() {
 		return nil
@@ -94,8 +95,8 @@ func CheckCallbackURL(v Value) *Error {
 	return nil
 }
 
-// CheckExternalID makes step 6 of §8: v is a text of 1 to MaxExternalIDLen characters. The
-// error is nil or the platform's refusal.
+// CheckExternalID makes the check after CheckCallbackURL: v is a text of 1 to
+// MaxExternalIDLen characters. It returns nil or the platform's refusal.
 func CheckExternalID(v Value) *Error {
 	if text, _ := v.Text(); text == "" || utf8.RuneCountInString(text) > MaxExternalIDLen {
 		return ParamInvalid(FieldExternalID, v)

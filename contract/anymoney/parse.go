@@ -77,7 +77,7 @@ func (e *MessageError) Error() string {
 // Unwrap returns ErrMessage.
 func (e *MessageError) Unwrap() error { return ErrMessage }
 
-// Refusal is what the platform answers to a request with this fault, with a null id (§2).
+// Refusal is what the platform answers to a request with this fault, with a null id.
 func (e *MessageError) Refusal() *Error {
 	switch e.Fault {
 	case FaultEmpty, FaultNUL, FaultUTF8, FaultSyntax, FaultDepth:

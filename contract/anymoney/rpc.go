@@ -76,7 +76,8 @@ type Response struct {
 	ID     Value // of the request; null if the platform could not read it
 }
 
-// Signed is what the signature of a response is made of: the result, or the error (§3.4).
+// Signed is what the signature of a response is made of: the result, or the error.
+// (Our choice: the docs name the headers of a response, not what is signed.)
 func (r Response) Signed() Object {
 	if r.Err != nil {
 		return r.Err.Object()

@@ -34,7 +34,7 @@ func (Key) MarshalText() ([]byte, error) { return []byte("(key hidden)"), nil }
 // nothing between them, then utcNowMS, the x-utc-now-ms header as sent, all in lower case.
 // Texts, booleans and numbers as they are written take part; null, lists and objects do not.
 //
-// Source: §3.2, which takes lower case to be Unicode's.
+// Source: docs (auth.md), suite and callers, which agree.
 func SignedText(o Object, utcNowMS string) string {
 	var buf [512]byte
 	return string(appendSigned(buf[:0], o, utcNowMS))
@@ -121,7 +121,7 @@ type Headers struct {
 
 // ReadHeaders takes the headers out of a message; get is http.Header.Get. The error is nil,
 // or the platform's refusal: of the first header that is missing, then of an x-utc-now-ms
-// that is no number (§3.5).
+// that is no number.
 func ReadHeaders(get func(name string) string) (Headers, *Error) {
 	h := Headers{Merchant: get(HeaderMerchant), Signature: get(HeaderSignature), UTCNowMS: get(HeaderUTCNowMS)}
 	switch {
