@@ -731,12 +731,12 @@ func testList(t *testing.T, f *fixture) {
 		if i%2 == 0 {
 			p = f.decide(t, p)
 		}
-		switch {
-		case i%8 == 2:
+		switch i % 8 {
+		case 2:
 			p = f.answer(t, p, adapter.Accepted)
-		case i%8 == 4:
+		case 4:
 			p = f.answer(t, f.answer(t, p, adapter.Unknown), adapter.Refused)
-		case i%8 == 6:
+		case 6:
 			p = f.answer(t, p, adapter.Refused)
 			if p.State == adapter.Declining {
 				p = f.answer(t, p, adapter.Refused)
@@ -849,7 +849,9 @@ func testUsers(t *testing.T, f *fixture) {
 
 func testDeposit(t *testing.T, f *fixture) {
 	ctx := t.Context()
-	after := func(available int64) ledger.Balance { return ledger.Balance{Available: RUB(available * 100), Reserved: RUB(0)} }
+	after := func(available int64) ledger.Balance {
+		return ledger.Balance{Available: RUB(available * 100), Reserved: RUB(0)}
+	}
 	for range 2 {
 		got, err := f.Deposit(ctx, f.user, RUB(50_00), "cash", "d1")
 		if err != nil {

@@ -25,16 +25,14 @@ const (
 // An op waits to be written: a payment to accept, or a step. It belongs to the committer
 // until done is closed.
 type op struct {
-	accept adapter.Payment
-	step   *adapter.Step // nil for an accept
-
-	stored adapter.Payment
-	first  bool // an accept that was the first with its key
-	err    error
-	done   chan struct{}
+	step    *adapter.Step   // nil for an accept
+	payment adapter.Payment // what to accept; then, in either case, what is stored
+	first   bool            // an accept that was the first with its key
+	err     error
+	done    chan struct{}
 }
 
-func newAccept(p adapter.Payment) *op { return &op{accept: p, done: make(chan struct{})} }
+func newAccept(p adapter.Payment) *op { return &op{payment: p, done: make(chan struct{})} }
 func newStep(st *adapter.Step) *op    { return &op{step: st, done: make(chan struct{})} }
 
 // wait returns when the op is written or refused, or with ctx, when it will be written all
@@ -201,7 +199,7 @@ func (s *Store) commit(accepts, steps []*op) {
 func (s *Store) tell(ctx context.Context, ops ...*op) {
 	now := s.cfg.Now()
 	for _, o := range ops {
-		if p := &o.stored; o.err == nil && p.Owner == 0 && !p.NextAt.IsZero() && !p.NextAt.After(now) {
+		if p := &o.payment; o.err == nil && p.Owner == 0 && !p.NextAt.IsZero() && !p.NextAt.After(now) {
 			s.fire()
 			s.db.announce(ctx)
 			return
@@ -221,7 +219,7 @@ func (s *Store) group(ctx context.Context, t tx, accepts, steps []*op, careful b
 		return err
 	}
 	for _, o := range steps {
-		if o.stored, o.err = w.apply(o.step); o.err != nil && !careful {
+		if o.payment, o.err = w.apply(o.step); o.err != nil && !careful {
 			return errChanged // a step that cannot be applied may come too late
 		}
 	}
@@ -234,15 +232,14 @@ func (s *Store) insert(t tx, accepts []*op) {
 	if len(accepts) == 0 {
 		return
 	}
-	slices.SortFunc(accepts, func(a, b *op) int { return compareKeys(a.accept.Key, b.accept.Key) })
+	slices.SortFunc(accepts, func(a, b *op) int { return compareKeys(a.payment.Key, b.payment.Key) })
 	values := make([]any, 0, 14*len(accepts))
 	for i, o := range accepts {
-		o.first, o.err = false, nil // the transaction may be running again
-		p := &o.accept
-		if i > 0 && p.Key == accepts[i-1].accept.Key {
+		o.first = false // the transaction may be running again
+		if i > 0 && o.payment.Key == accepts[i-1].payment.Key {
 			continue
 		}
-		values = appendPayment(values, p)
+		values = appendPayment(values, &o.payment)
 	}
 	t.add(s.sql.insertPayments.stmts(values, func(scan scanner) error {
 		var (
@@ -252,10 +249,8 @@ func (s *Store) insert(t tx, accepts []*op) {
 		if err := scan(&num, &key.Platform, &key.ID); err != nil {
 			return err
 		}
-		i, _ := slices.BinarySearchFunc(accepts, key, func(o *op, k adapter.Key) int { return compareKeys(o.accept.Key, k) })
-		o := accepts[i]
-		o.first, o.stored = true, o.accept
-		o.stored.Num = num
+		i, _ := slices.BinarySearchFunc(accepts, key, func(o *op, k adapter.Key) int { return compareKeys(o.payment.Key, k) })
+		accepts[i].first, accepts[i].payment.Num = true, num
 		return nil
 	})...)
 }
@@ -283,7 +278,7 @@ func (s *Store) repeats(ctx context.Context, accepts []*op) {
 	for _, o := range accepts {
 		if !o.first {
 			known = append(known, o)
-			args = append(args, o.accept.Key.Platform, o.accept.Key.ID)
+			args = append(args, o.payment.Key.Platform, o.payment.Key.ID)
 		}
 	}
 	if known == nil {
@@ -297,16 +292,16 @@ func (s *Store) repeats(ctx context.Context, accepts []*op) {
 		}
 	}
 	for _, o := range known {
-		p, ok := stored[o.accept.Key]
-		o.stored = p
+		p, ok := stored[o.payment.Key]
 		switch {
 		case !ok && err != nil:
 			o.err = err
 		case !ok:
-			o.err = fmt.Errorf("payment %s: neither stored nor known", o.accept.Key)
-		case !p.SameContent(o.accept):
+			o.err = errors.New("neither stored nor known")
+		case !p.SameContent(o.payment):
 			o.err = adapter.ErrConflict
 		}
+		o.payment = p
 	}
 }
 

@@ -336,7 +336,7 @@ func testPayinList(t *testing.T, f *payinFixture) {
 		{"of a status", adapter.PayinFilter{Statuses: []adapter.PayinStatus{adapter.PayinCreating, adapter.PayinDone}}, "creating"},
 		{"of no status", adapter.PayinFilter{Statuses: []adapter.PayinStatus{"'; DROP TABLE payins"}}, ""},
 	} {
-		list, err := f.Store.Payins(t.Context(), tt.filter)
+		list, err := f.Payins(t.Context(), tt.filter)
 		var got []string
 		for _, p := range list {
 			got = append(got, p.ExternalID)

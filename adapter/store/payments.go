@@ -35,11 +35,11 @@ func (s *Store) Accept(ctx context.Context, p adapter.Payment) (stored adapter.P
 		err = o.wait(ctx)
 	}
 	if errors.Is(err, adapter.ErrConflict) {
-		return o.stored, false, s.conflict(context.WithoutCancel(ctx), o.stored, p)
+		return o.payment, false, s.conflict(context.WithoutCancel(ctx), o.payment, p)
 	} else if err != nil {
 		return adapter.Payment{}, false, fmt.Errorf("accept payment %s: %w", p.Key, err)
 	}
-	return o.stored, o.first, nil
+	return o.payment, o.first, nil
 }
 
 // acceptable refuses what can only be a mistake of the caller.
@@ -60,7 +60,7 @@ func (s *Store) acceptable(p adapter.Payment) error {
 // refund accepts a refund in a transaction of its own: what is left of the original payment
 // is known only while its row is locked.
 func (s *Store) refund(ctx context.Context, o *op) error {
-	p := o.accept
+	p := o.payment
 	err := s.db.write(ctx, func(t tx) error {
 		var (
 			original adapter.Payment
@@ -166,7 +166,7 @@ func (s *Store) Apply(ctx context.Context, st adapter.Step) (adapter.Payment, er
 	if err := o.wait(ctx); err != nil {
 		return st.Before, fmt.Errorf("apply step of payment %s: %w", st.Before.Key, err)
 	}
-	return o.stored, nil
+	return o.payment, nil
 }
 
 // Claim leases up to n payments that are due to this process, those that wait longest first.

@@ -130,14 +130,14 @@ func (a arrays) stmts(values []any, row func(scanner) error) []*stmt {
 	return []*stmt{{sql: a.sql, args: args, row: row}}
 }
 
-// column is every width-th value, as pgx encodes it to an array.
+// column is every width-th value: a pgtype.ArrayGetter, so that pgx encodes it to an array.
 type column struct {
 	values []any
 	width  int
 	text   bool
 }
 
-// Dimensions, Index and IndexType make it a pgtype.ArrayGetter.
+// Dimensions returns the one dimension.
 func (c *column) Dimensions() []pgtype.ArrayDimension {
 	return []pgtype.ArrayDimension{{Length: int32((len(c.values) + c.width - 1) / c.width), LowerBound: 1}} // #nosec G115 -- a group is small
 }

@@ -197,7 +197,7 @@ func (e *sqliteEngine) run(ctx context.Context, st *stmt) (err error) {
 	values := make([]driver.Value, len(rows.Columns()))
 	scan := func(dest ...any) error { return assign(dest, values) }
 	for {
-		if err := rows.Next(values); err == io.EOF {
+		if err := rows.Next(values); errors.Is(err, io.EOF) {
 			return nil
 		} else if err != nil {
 			return st.wrap(err)
@@ -250,7 +250,7 @@ func (st *stmt) each(rows *sql.Rows, err error) error {
 	if err != nil {
 		return st.wrap(err)
 	}
-	defer rows.Close()
+	defer func() { _ = rows.Close() }() // rows.Err has said what there is to say
 	for rows.Next() {
 		if err := st.row(rows.Scan); err != nil {
 			return err
@@ -262,12 +262,12 @@ func (st *stmt) each(rows *sql.Rows, err error) error {
 	return nil
 }
 
-func (e *sqliteEngine) snapshot(ctx context.Context, fn func(tx) error) error {
+func (e *sqliteEngine) snapshot(ctx context.Context, fn func(tx) error) (err error) {
 	conn, err := e.readers.Conn(ctx)
 	if err != nil {
 		return err
 	}
-	defer conn.Close()
+	defer func() { err = errors.Join(err, conn.Close()) }()
 	// Deferred, unlike what _txlock says: a snapshot must not wait for writers.
 	if _, err := conn.ExecContext(ctx, "BEGIN DEFERRED"); err != nil {
 		return err
