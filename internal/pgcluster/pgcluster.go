@@ -26,10 +26,11 @@ var ErrMissing = errors.New("PostgreSQL's programs initdb, pg_ctl and postgres w
 	"or in /usr/lib/postgresql/*/bin (Debian and Ubuntu: apt-get install postgresql)")
 
 // Cluster is a running server that listens on a socket in a folder of its own only. It is
-// safe for concurrent use.
+// safe for concurrent use, but for Crash and Recover, which take turns.
 type Cluster struct {
 	dir       string
-	stdin     io.Closer // kept: the server stops when it is closed, also by the garbage collector
+	stdin     io.WriteCloser // kept: the server stops when it is closed, also by the garbage collector
+	stdout    *bufio.Reader
 	databases atomic.Int64
 }
 
@@ -39,6 +40,28 @@ func (c *Cluster) url(database string) string {
 
 // Stop ends the server and deletes its databases; the end of the process does that as well.
 func (c *Cluster) Stop() error { return c.stdin.Close() }
+
+// Crash ends the server at once, as a power cut does, and returns when it is gone. What was
+// committed is there again after Recover.
+func (c *Cluster) Crash() error { return c.order("crash", "gone") }
+
+// Recover starts a crashed server and returns when it takes connections.
+func (c *Cluster) Recover() error { return c.order("recover", "ready") }
+
+// order tells the supervisor what to do and waits for its word that it is done.
+func (c *Cluster) order(what, done string) error {
+	if _, err := io.WriteString(c.stdin, what+"\n"); err != nil {
+		return fmt.Errorf("%s the server: %w", what, err)
+	}
+	line, err := c.stdout.ReadString('\n')
+	if err == nil && line != done+"\n" {
+		err = fmt.Errorf("answered %q", line)
+	}
+	if err != nil {
+		return fmt.Errorf("%s the server: %w", what, err)
+	}
+	return nil
+}
 
 // NewDatabase makes an empty database and returns its URL.
 func (c *Cluster) NewDatabase(ctx context.Context) (url string, err error) {
@@ -60,16 +83,26 @@ func (c *Cluster) NewDatabase(ctx context.Context) (url string, err error) {
 const supervise = `
 trap '' INT TERM
 trap 'rm -rf "$dir"' EXIT
-"$bin/initdb" --auth=trust --username=postgres --encoding=UTF8 --locale=C --no-sync --pgdata="$dir/data" >"$dir/log" 2>&1 &&
-"$bin/pg_ctl" start --wait --silent --pgdata="$dir/data" --log="$dir/log" \
-	--options="-h '' -k '$dir' -c max_connections=300" >"$dir/start" 2>&1 </dev/null
+start() {
+	"$bin/pg_ctl" start --wait --silent --pgdata="$dir/data" --log="$dir/log" \
+		--options="-h '' -k '$dir' -c max_connections=300" >"$dir/start" 2>&1 </dev/null
+}
+stop() {
+	"$bin/pg_ctl" stop --silent --pgdata="$dir/data" --mode=immediate
+}
+"$bin/initdb" --auth=trust --username=postgres --encoding=UTF8 --locale=C --no-sync --pgdata="$dir/data" >"$dir/log" 2>&1 && start
 if [ $? -ne 0 ]; then
 	cat "$dir/start" "$dir/log" >&2
 	exit 1
 fi
 echo ready
-read -r _
-"$bin/pg_ctl" stop --silent --pgdata="$dir/data" --mode=immediate
+while read -r order; do
+	case $order in
+		crash) stop && echo gone ;;
+		recover) start && echo ready ;;
+	esac || exit 1
+done
+stop
 `
 
 // Start starts a cluster. It is stopped and deleted with all its databases when this process
@@ -115,7 +148,8 @@ func Start() (*Cluster, error) {
 	if err := cmd.Start(); err != nil {
 		return nil, err
 	}
-	if line, _ := bufio.NewReader(out).ReadString('\n'); line != "ready\n" {
+	stdout := bufio.NewReader(out)
+	if line, _ := stdout.ReadString('\n'); line != "ready\n" {
 		_ = cmd.Wait()
 		if _, err := errs.Seek(0, io.SeekStart); err != nil {
 			return nil, err
@@ -123,7 +157,7 @@ func Start() (*Cluster, error) {
 		said, _ := io.ReadAll(errs)
 		return nil, fmt.Errorf("the server did not start: %s", said)
 	}
-	return &Cluster{dir: dir, stdin: stdin}, nil
+	return &Cluster{dir: dir, stdin: stdin, stdout: stdout}, nil
 }
 
 // programs returns the folder with the server's programs.
