@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -99,13 +100,20 @@ func (p *Partner) RunJSON(ctx context.Context, into any, args ...string) error {
 	return nil
 }
 
-// FreeAddr is an address of the loopback interface that is free at the moment.
+// FreeAddr is an address of the loopback interface that is free at the moment. Its port is
+// below those that systems give to outgoing connections, so that it is still free when a
+// killed process comes back to it.
 func FreeAddr() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // it does not wait
-	if err != nil {
-		return "", err
+	for tries := 1; ; tries++ {
+		addr := fmt.Sprintf("127.0.0.1:%d", 10_000+rand.IntN(20_000)) //nolint:gosec // chance, no secret
+		l, err := net.Listen("tcp", addr)                             //nolint:noctx // it does not wait
+		switch {
+		case err == nil:
+			return addr, l.Close()
+		case tries == 100:
+			return "", fmt.Errorf("look for a free port: %w", err)
+		}
 	}
-	return l.Addr().String(), l.Close()
 }
 
 // Environment is the partner's configuration as variables.

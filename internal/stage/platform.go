@@ -8,8 +8,14 @@ import (
 	"time"
 
 	"github.com/go-resty/resty/v2"
+)
 
-	"github.com/partnerkit/partnerkit/mockplatform"
+// The partner that every stand-in knows from the start. It stands here once more, since this
+// package knows the stand-in as everybody outside does: over the wire.
+const (
+	partnerPath = "partners/acme"
+	partnerHash = "c9cb3d6a7f7b802f170ca8a166c1375e"
+	partnerKey  = "c4zw42fve9dptsmncamky4xu3fe7e2ta0uufnvblaxsasohbhgw"
 )
 
 // Platform is a running stand-in and its controls.
@@ -39,7 +45,7 @@ func StartPlatform(ctx context.Context, bin Binaries, tee io.Writer, args ...str
 	control, _ := ready["control"].(string)
 	return &Platform{
 		Process: p, URL: url, Control: control,
-		PartnerPath: mockplatform.DemoPartner.Path, PartnerHash: mockplatform.DemoPartner.Hash, PartnerKey: mockplatform.DemoPartner.Key,
+		PartnerPath: partnerPath, PartnerHash: partnerHash, PartnerKey: partnerKey,
 		http: resty.New().SetBaseURL(control).SetTimeout(30 * time.Second),
 	}, nil
 }
