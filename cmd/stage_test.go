@@ -4,15 +4,15 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
+
+	"go.uber.org/goleak"
 
 	"github.com/partnerkit/partnerkit/adapter/adaptertest"
 	"github.com/partnerkit/partnerkit/internal/stage"
@@ -21,31 +21,42 @@ import (
 var binaries stage.Binaries
 
 func TestMain(m *testing.M) {
-	folder, err := os.MkdirTemp("", "partnerkit-bin-")
-	if err == nil {
-		binaries, err = stage.Build(context.Background(), folder)
-	}
 	code := 1
-	if err != nil {
+	if err := play(m, &code); err != nil {
 		fmt.Fprintln(os.Stderr, err)
-	} else {
-		code = m.Run()
+		code = 1
 	}
-	_ = os.RemoveAll(folder)
 	os.Exit(code)
+}
+
+// play builds the binaries, once for all tests, and runs the tests.
+func play(m *testing.M, code *int) (err error) {
+	folder, err := os.MkdirTemp("", "partnerkit-bin-")
+	if err != nil {
+		return err
+	}
+	defer func() { _ = os.RemoveAll(folder) }()
+	if binaries, err = stage.Build(context.Background(), folder); err != nil {
+		return err
+	}
+	*code = m.Run()
+	http.DefaultClient.CloseIdleConnections()
+	return goleak.Find()
 }
 
 // onBoth runs a test on either database.
 func onBoth(t *testing.T, test func(t *testing.T, database string)) {
 	t.Run("SQLite", func(t *testing.T) {
 		t.Parallel()
-		test(t, "sqlite:"+filepath.Join(t.TempDir(), "adapter.db"))
+		test(t, sqlite(t))
 	})
 	t.Run("PostgreSQL", func(t *testing.T) {
 		t.Parallel()
 		test(t, adaptertest.Postgres(t))
 	})
 }
+
+func sqlite(t *testing.T) string { return "sqlite:" + filepath.Join(t.TempDir(), "adapter.db") }
 
 // world is a stand-in, a gate before it, and a partner with one user who has 1000.00 RUB.
 // The adapter is not running yet.
@@ -79,14 +90,6 @@ func newWorld(t *testing.T, database string, settings ...string) *world {
 	must(t, w.partner.MakeKey(ctx, folder))
 	w.run("migrate")
 	w.user = w.register("user")
-	t.Cleanup(func() {
-		if w.adapter != nil {
-			_ = w.adapter.Kill()
-		}
-		if t.Failed() && w.adapter != nil {
-			t.Logf("the adapter's log:\n%s", w.adapter.Log())
-		}
-	})
 	return w
 }
 
@@ -116,19 +119,26 @@ func (w *world) register(login string) string {
 // open loads Integra's page of the user, from which the platform knows where to notify.
 func (w *world) open(hash string) {
 	w.t.Helper()
-	if status, _ := w.get(w.run("login-link", hash)); status != http.StatusOK {
-		w.t.Fatalf("page: status %d", status)
+	if status, body := w.get(w.run("login-link", hash)); status != http.StatusOK || !strings.Contains(body, "<html") {
+		w.t.Fatalf("page: status %d\n%s", status, body)
 	}
 }
 
 func (w *world) get(address string) (status int, body string) {
 	w.t.Helper()
-	res, err := http.Get(address) //nolint:noctx // the test's end ends it
+	status, body, err := get(address)
 	must(w.t, err)
+	return status, body
+}
+
+func get(address string) (status int, body string, err error) {
+	res, err := http.Get(address) //nolint:noctx // the test's end ends it
+	if err != nil {
+		return 0, "", err
+	}
 	defer func() { _ = res.Body.Close() }()
 	raw, err := io.ReadAll(res.Body)
-	must(w.t, err)
-	return res.StatusCode, string(raw)
+	return res.StatusCode, string(raw), err
 }
 
 // run runs a command of the adapter.
@@ -139,11 +149,37 @@ func (w *world) run(args ...string) string {
 	return out
 }
 
+// runJSON runs a command of the adapter with --json.
+func (w *world) runJSON(into any, args ...string) {
+	w.t.Helper()
+	must(w.t, w.partner.RunJSON(testContext(w.t), into, args...))
+}
+
+// start starts the adapter.
 func (w *world) start(settings ...string) {
 	w.t.Helper()
-	a, err := w.partner.With(settings...).Start(testContext(w.t), nil)
+	w.adapter = w.serve(w.partner.With(settings...))
+}
+
+// replica starts another adapter on the same database.
+func (w *world) replica(settings ...string) *stage.Adapter {
+	w.t.Helper()
+	listen, err := stage.FreeAddr()
 	must(w.t, err)
-	w.adapter = a
+	return w.serve(w.partner.With(append(settings, "ADAPTER_LISTEN="+listen)...))
+}
+
+func (w *world) serve(p *stage.Partner) *stage.Adapter {
+	w.t.Helper()
+	a, err := p.Start(testContext(w.t), nil)
+	must(w.t, err)
+	w.t.Cleanup(func() {
+		_ = a.Kill()
+		if w.t.Failed() {
+			w.t.Logf("log of the adapter at %s:\n%s", a.URL, a.Log())
+		}
+	})
+	return a
 }
 
 func (w *world) kill() {
@@ -162,7 +198,12 @@ func (w *world) topUp(user, amount string) string {
 // payment is what `payments show --json` prints.
 type payment struct {
 	ID, Kind, User, Amount, State, Reason string
-	History                               []struct{ Event, To, Verdict, Detail, At string }
+	History                               []event
+}
+
+type event struct {
+	At                         time.Time
+	Event, To, Verdict, Detail string
 }
 
 func (p payment) events() (names []string) {
@@ -172,14 +213,31 @@ func (p payment) events() (names []string) {
 	return names
 }
 
+// event is the first one of the kind.
+func (p payment) event(t *testing.T, kind string) event {
+	t.Helper()
+	i := slices.IndexFunc(p.History, func(e event) bool { return e.Event == kind })
+	if i < 0 {
+		t.Fatalf("payment %s: events %v; want %s among them", p.ID, p.events(), kind)
+	}
+	return p.History[i]
+}
+
 func (w *world) show(id string) (p payment) {
 	w.t.Helper()
-	must(w.t, w.partner.RunJSON(testContext(w.t), &p, "payments", "show", id))
+	w.runJSON(&p, "payments", "show", id)
 	return p
 }
 
-// await waits until the adapter has the payment in one of the states.
-func (w *world) await(id string, states ...string) payment {
+// list is what `payments list` prints with the arguments.
+func (w *world) list(args ...string) (payments []payment) {
+	w.t.Helper()
+	w.runJSON(&payments, append([]string{"payments", "list", "--limit", "1000000"}, args...)...)
+	return payments
+}
+
+// await waits until the adapter has the payment in the state.
+func (w *world) await(id, state string) payment {
 	w.t.Helper()
 	p, err := stage.Until(testContext(w.t), func() (payment, bool, error) {
 		p := payment{}
@@ -187,19 +245,18 @@ func (w *world) await(id string, states ...string) payment {
 		if err != nil && strings.Contains(err.Error(), "not found") {
 			err = nil // it is not stored yet
 		}
-		return p, slices.Contains(states, p.State), err
+		return p, p.State == state, err
 	})
 	must(w.t, err)
 	return p
 }
 
-// quiet waits until no payment of the adapter is under way.
+// quiet waits until the adapter has no payment under way.
 func (w *world) quiet() {
 	w.t.Helper()
 	_, err := stage.Until(testContext(w.t), func() ([]payment, bool, error) {
-		var open []payment
-		err := w.partner.RunJSON(testContext(w.t), &open, "payments", "list", "--limit", "1000", "--state", "received,reserved,confirming,declining")
-		return open, len(open) == 0, err
+		open := w.list("--state", "received,reserved,confirming,declining")
+		return open, len(open) == 0, nil
 	})
 	must(w.t, err)
 }
@@ -208,7 +265,7 @@ func (w *world) quiet() {
 func (w *world) books(user, available, reserved, integra string) {
 	w.t.Helper()
 	var b struct{ Available, Reserved string }
-	must(w.t, w.partner.RunJSON(testContext(w.t), &b, "ledger", "balance", user))
+	w.runJSON(&b, "ledger", "balance", user)
 	if b.Available != available || b.Reserved != reserved {
 		w.t.Errorf("ledger: %s available, %s reserved; want %s, %s", b.Available, b.Reserved, available, reserved)
 	}
@@ -234,93 +291,10 @@ func (w *world) settings(integra map[string]any) {
 	must(w.t, w.platform.Do(testContext(w.t), http.MethodPatch, "/settings", map[string]any{"integra": integra}, nil))
 }
 
-// gate stands between adapter and stand-in: it can refuse connections, and it can let a call
-// through and hold its answer back.
-type gate struct {
-	t        *testing.T
-	upstream string
-	addr     string
-	srv      *http.Server
-
-	mu      sync.Mutex
-	holding string        // the method whose answers are held back
-	held    chan struct{} // one for each answer in hand
-	free    chan struct{} // closed to let held answers go
-	written chan struct{} // one for each held answer that was written
-}
-
-func newGate(t *testing.T, upstream string) *gate {
-	g := &gate{t: t, upstream: upstream, held: make(chan struct{}, 1000), written: make(chan struct{}, 1000)}
-	g.open()
-	t.Cleanup(func() {
-		g.release()
-		g.close()
-	})
-	return g
-}
-
-func (g *gate) url() string { return "http://" + g.addr }
-
-// open lets connections in.
-func (g *gate) open() {
-	g.t.Helper()
-	addr := g.addr
-	if addr == "" {
-		addr = "127.0.0.1:0"
-	}
-	l, err := net.Listen("tcp", addr) //nolint:noctx // it does not wait
-	must(g.t, err)
-	g.addr = l.Addr().String()
-	g.srv = &http.Server{Handler: g, ReadHeaderTimeout: time.Minute}
-	go func(srv *http.Server) { _ = srv.Serve(l) }(g.srv)
-}
-
-// close refuses connections, and breaks those that there are.
-func (g *gate) close() { _ = g.srv.Close() }
-
-// hold holds back the answers of a method until release.
-func (g *gate) hold(method string) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.holding, g.free = method, make(chan struct{})
-}
-
-// release lets held answers go, and holds no more.
-func (g *gate) release() {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if g.holding != "" {
-		close(g.free)
-	}
-	g.holding = ""
-}
-
-func (g *gate) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	req, err := http.NewRequest(r.Method, g.upstream+r.URL.RequestURI(), nil) //nolint:noctx // a call that was let through is carried out
-	if err != nil {
-		panic(err)
-	}
-	res, err := http.DefaultTransport.RoundTrip(req)
-	if err != nil { // the answer was lost
-		panic(http.ErrAbortHandler)
-	}
-	defer func() { _ = res.Body.Close() }()
-	body, err := io.ReadAll(res.Body)
-	if err != nil {
-		panic(http.ErrAbortHandler)
-	}
-	g.mu.Lock()
-	hold, free := g.holding != "" && strings.HasSuffix(r.URL.Path, g.holding), g.free
-	g.mu.Unlock()
-	if hold {
-		g.held <- struct{}{}
-		<-free
-		defer func() { g.written <- struct{}{} }()
-	}
-	w.Header().Set("Content-Type", res.Header.Get("Content-Type"))
-	w.WriteHeader(res.StatusCode)
-	_, _ = w.Write(body)
-	_ = http.NewResponseController(w).Flush()
+// advance moves the stand-in's time on; what falls due is delivered when it returns.
+func (w *world) advance(d time.Duration) {
+	w.t.Helper()
+	must(w.t, w.platform.Do(testContext(w.t), http.MethodPost, "/clock/advance", map[string]int64{"ms": d.Milliseconds()}, nil))
 }
 
 // wait waits for n signals.
