@@ -166,10 +166,10 @@ func (c *Client) Balances(ctx context.Context, curr string) (balances map[string
 func (c *Client) ask(ctx context.Context, m wire.Method, params wire.Object, read func(wire.Object) error) error {
 	var o adapter.Outcome
 	refusal := c.call(ctx, m, params, &o, func(result wire.Object, _ time.Time) error { return read(result) })
-	switch {
-	case o.Verdict == adapter.Accepted:
+	switch o.Verdict {
+	case adapter.Accepted:
 		return nil
-	case o.Verdict == adapter.Refused:
+	case adapter.Refused:
 		return &adapter.Refusal{Code: int(refusal.Code), Message: refusal.Message, Field: outcall.Clean(refusal.Field()), Reason: outcall.Clean(refusal.Reason())}
 	}
 	return fmt.Errorf("%w: %s: %s", adapter.ErrUnanswered, m, o.Detail)

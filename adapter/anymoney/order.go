@@ -55,8 +55,11 @@ func readSums(s wire.Sums, inCurr, outCurr string) (sums, error) {
 		from     wire.Amount
 		currency money.Currency
 	}{
-		{&r.in, s.In, in}, {&r.inFee, s.InFee, in},
-		{&r.out, s.Out, out}, {&r.outFee, s.OutFee, out}, {&r.account, s.Account, out},
+		{&r.in, s.In, in},
+		{&r.inFee, s.InFee, in},
+		{&r.out, s.Out, out},
+		{&r.outFee, s.OutFee, out},
+		{&r.account, s.Account, out},
 	} {
 		if *x.to, err = x.from.In(x.currency); err != nil {
 			return sums{}, err
