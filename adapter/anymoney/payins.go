@@ -5,9 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
 	"time"
-
-	"golang.org/x/sync/errgroup"
 
 	"github.com/partnerkit/partnerkit/adapter"
 	"github.com/partnerkit/partnerkit/contract/money"
@@ -204,19 +203,7 @@ func (s *Payins) Run(ctx context.Context) error {
 	tick := time.NewTicker(s.cfg.Tick)
 	defer tick.Stop()
 	for ctx.Err() == nil {
-		due, err := s.store.ClaimPayins(ctx, s.cfg.Policy, s.cfg.Workers)
-		if err != nil {
-			s.cfg.Log.ErrorContext(ctx, "claim failed", "err", err)
-		}
-		var g errgroup.Group
-		for _, p := range due {
-			g.Go(func() error {
-				s.work(context.WithoutCancel(ctx), p)
-				return nil
-			})
-		}
-		_ = g.Wait() // work returns no errors
-		if len(due) == s.cfg.Workers {
+		if s.round(ctx) == s.cfg.Workers {
 			continue // there may be more
 		}
 		select {
@@ -225,6 +212,20 @@ func (s *Payins) Run(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// round works on what is due now, as much as is worked on at once, and returns how much it was.
+func (s *Payins) round(ctx context.Context) int {
+	due, err := s.store.ClaimPayins(ctx, s.cfg.Policy, s.cfg.Workers)
+	if err != nil {
+		s.cfg.Log.ErrorContext(ctx, "claim failed", "err", err)
+	}
+	var all sync.WaitGroup
+	for _, p := range due {
+		all.Go(func() { s.work(context.WithoutCancel(ctx), p) })
+	}
+	all.Wait()
+	return len(due)
 }
 
 // work makes the one call that a claimed payin needs, and logs what stopped it.
