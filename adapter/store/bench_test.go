@@ -32,11 +32,79 @@ type benchStore struct {
 	commits, ops atomic.Int64
 }
 
-// eachEngine runs a benchmark on both. Besides the usual it reports the processor time of
-// this process (PostgreSQL's own is not in it) and how many operations a commit took.
-func eachEngine(b *testing.B, run func(b *testing.B, s *benchStore)) {
-	b.Run("sqlite", func(b *testing.B) { run(b, openBench(b, adaptertest.SQLite(b))) })
-	b.Run("postgres", func(b *testing.B) { run(b, openBench(b, adaptertest.Postgres(b))) })
+func BenchmarkSQLite(b *testing.B)   { benchmark(b, adaptertest.SQLite(b)) }
+func BenchmarkPostgres(b *testing.B) { benchmark(b, adaptertest.Postgres(b)) }
+
+// benchmark runs all on one database, with -rows payments of the past. Besides the usual it
+// reports the processor time of this process, PostgreSQL's own is not in it, and how many
+// operations a commit took.
+func benchmark(b *testing.B, database string) {
+	s := openBench(b, database)
+	ctx := context.Background()
+	b.Run("accept", func(b *testing.B) {
+		s.measure(b, 32, func() error {
+			p, err := s.payment()
+			if err == nil {
+				_, _, err = s.Accept(ctx, p)
+			}
+			return err
+		})
+	})
+	b.Run("accept, reserve, capture", func(b *testing.B) {
+		s.measure(b, 128, func() error {
+			p, err := s.payment()
+			if err == nil {
+				_, err = pay(ctx, s.Store, p)
+			}
+			return err
+		})
+	})
+	b.Run("accept and claim", func(b *testing.B) { // a free payment, by hardly more than one at a time
+		s.measure(b, 1, func() error {
+			p, err := s.payment()
+			if err != nil {
+				return err
+			}
+			p.Owner, p.NextAt = 0, p.ReceivedAt
+			if _, _, err = s.Accept(ctx, p); err == nil {
+				_, err = s.Claim(ctx, 1)
+			}
+			return err
+		})
+	})
+	for name, f := range map[string]store.Filter{
+		"all":      {},
+		"user":     {User: adaptertest.Hash(7)},
+		"page":     {Before: int64(*benchRows / 2)},
+		"in doubt": {States: []adapter.State{adapter.InDoubt}},
+		"reserved": {States: []adapter.State{adapter.Reserved, adapter.Confirming}},
+	} {
+		b.Run("list "+name, func(b *testing.B) {
+			for b.Loop() {
+				if _, err := s.Payments(ctx, f); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+	b.Run("due", func(b *testing.B) {
+		for b.Loop() {
+			if _, _, err := s.NextDue(ctx); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.Run("open", func(b *testing.B) {
+		for b.Loop() {
+			s, err := store.Open(ctx, store.Config{Database: database})
+			if err == nil {
+				err = s.Close()
+			}
+			if err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
 }
 
 func openBench(b *testing.B, database string) *benchStore {
@@ -127,88 +195,6 @@ func (s *benchStore) measure(b *testing.B, n int, op func() error) {
 	b.ReportMetric(float64((cpuTime()-before).Nanoseconds())/1e3/float64(b.N), "cpu-µs/op")
 	b.ReportMetric(float64(s.ops.Load())/float64(max(s.commits.Load(), 1)), "ops/commit")
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "op/s")
-}
-
-func BenchmarkAccept(b *testing.B) {
-	eachEngine(b, func(b *testing.B, s *benchStore) {
-		s.measure(b, 32, func() error {
-			p, err := s.payment()
-			if err == nil {
-				_, _, err = s.Accept(context.Background(), p)
-			}
-			return err
-		})
-	})
-}
-
-// BenchmarkPayment measures whole payments: accept, reserve, capture.
-func BenchmarkPayment(b *testing.B) {
-	eachEngine(b, func(b *testing.B, s *benchStore) {
-		s.measure(b, 128, func() error {
-			p, err := s.payment()
-			if err == nil {
-				_, err = pay(context.Background(), s.Store, p)
-			}
-			return err
-		})
-	})
-}
-
-// BenchmarkClaim measures to accept a free payment and to take it up.
-func BenchmarkClaim(b *testing.B) {
-	eachEngine(b, func(b *testing.B, s *benchStore) {
-		s.measure(b, 1, func() error {
-			p, err := s.payment()
-			if err != nil {
-				return err
-			}
-			p.Owner, p.NextAt = 0, p.ReceivedAt
-			if _, _, err = s.Accept(context.Background(), p); err != nil {
-				return err
-			}
-			_, err = s.Claim(context.Background(), 1)
-			return err
-		})
-	})
-}
-
-func BenchmarkList(b *testing.B) {
-	eachEngine(b, func(b *testing.B, s *benchStore) {
-		for name, f := range map[string]store.Filter{
-			"all":      {},
-			"user":     {User: adaptertest.Hash(7)},
-			"page":     {Before: int64(*benchRows / 2)},
-			"in doubt": {States: []adapter.State{adapter.InDoubt}},
-			"open":     {States: []adapter.State{adapter.Reserved, adapter.Confirming}},
-		} {
-			b.Run(name, func(b *testing.B) {
-				for b.Loop() {
-					if _, err := s.Payments(context.Background(), f); err != nil {
-						b.Fatal(err)
-					}
-				}
-			})
-		}
-	})
-}
-
-// BenchmarkOpen measures a start on a database that is there.
-func BenchmarkOpen(b *testing.B) {
-	for name, database := range map[string]func(testing.TB) string{"sqlite": adaptertest.SQLite, "postgres": adaptertest.Postgres} {
-		b.Run(name, func(b *testing.B) {
-			url := database(b)
-			adaptertest.Open(b, url, nil)
-			for b.Loop() {
-				s, err := store.Open(b.Context(), store.Config{Database: url, Serve: true})
-				if err != nil {
-					b.Fatal(err)
-				}
-				if err := s.Close(); err != nil {
-					b.Fatal(err)
-				}
-			}
-		})
-	}
 }
 
 // cpuTime is the processor time that this process has used.

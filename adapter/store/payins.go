@@ -281,6 +281,27 @@ func (s *Store) Payins(ctx context.Context, f adapter.PayinFilter) ([]adapter.Pa
 	return list, nil
 }
 
+// OpenPayins counts the payins that are not settled, by status. It reads only these.
+func (s *Store) OpenPayins(ctx context.Context) (map[adapter.PayinStatus]int64, error) {
+	open := make(map[adapter.PayinStatus]int64)
+	err := s.db.read(ctx, &stmt{
+		sql: `SELECT status, count(*) FROM payins WHERE next_at IS NOT NULL GROUP BY status`,
+		row: func(scan scanner) error {
+			var (
+				status string
+				n      int64
+			)
+			err := scan(&status, &n)
+			open[adapter.PayinStatus(status)] = n
+			return err
+		},
+	})
+	if err != nil {
+		return nil, fmt.Errorf("count open payins: %w", err)
+	}
+	return open, nil
+}
+
 const payinEventColumns = `payin, version, n, at, kind, from_status, to_status, attempt, verdict, code, detail, took`
 
 // PayinHistory returns what happened to a payin, in order, beginning with its creation.

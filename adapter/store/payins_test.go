@@ -30,6 +30,7 @@ func TestPayins(t *testing.T) {
 		"credit once": testPayinCreditRace,
 		"claim":       testPayinClaim,
 		"list":        testPayinList,
+		"count":       testPayinCount,
 		"remarks":     testPayinRemarks,
 		"audit":       testPayinAudit,
 		"guarded":     testPayinGuarded,
@@ -344,6 +345,16 @@ func testPayinList(t *testing.T, f *payinFixture) {
 		if s := strings.Join(got, " "); err != nil || s != tt.want {
 			t.Errorf("%s: %q, %v; want %q", tt.name, s, err, tt.want)
 		}
+	}
+}
+
+func testPayinCount(t *testing.T, f *payinFixture) {
+	f.open(t, "order-1")
+	f.apply(t, f.told(t, f.open(t, "order-2"), adapter.PayinDone))
+	f.add(t, "order-3")
+	got, err := f.OpenPayins(t.Context())
+	if diff := cmp.Diff(map[adapter.PayinStatus]int64{adapter.PayinNew: 1, adapter.PayinCreating: 1}, got); err != nil || diff != "" {
+		t.Errorf("open payins: %v (-want +got):\n%s", err, diff)
 	}
 }
 

@@ -203,7 +203,7 @@ func (s *Store) Claim(ctx context.Context, n int) ([]adapter.Payment, error) {
 // NextDue is when the next payment falls due or a lease ends; false when there is none.
 func (s *Store) NextDue(ctx context.Context) (time.Time, bool, error) {
 	var at int64
-	err := one(ctx, s.db, `SELECT next_at FROM payments WHERE next_at IS NOT NULL ORDER BY next_at LIMIT 1`, nil, &at)
+	err := one(ctx, s.db, `SELECT next_at FROM payments WHERE next_at > 0 ORDER BY next_at LIMIT 1`, nil, &at)
 	if errors.Is(err, errNoRow) {
 		return time.Time{}, false, nil
 	}
@@ -320,6 +320,7 @@ func (f Filter) query(states []adapter.State, limit int) (string, []any) {
 	var (
 		where []string
 		args  []any
+		order = "num"
 	)
 	arg := func(format string, v any) {
 		args = append(args, v)
@@ -344,7 +345,7 @@ func (f Filter) query(states []adapter.State, limit int) (string, []any) {
 		case states[0] == adapter.InDoubt, states[0] == adapter.Declined:
 			column = "aside"
 		default:
-			where = append(where, "next_at IS NOT NULL")
+			where, order = append(where, "next_at > 0"), "+num" // from the index of what is due, sorted
 		}
 		where = append(where, oneOf(column, states, adapter.States))
 	}
@@ -356,7 +357,7 @@ func (f Filter) query(states []adapter.State, limit int) (string, []any) {
 		sql += ` WHERE ` + strings.Join(where, " AND ")
 	}
 	args = append(args, int64(limit))
-	return sql + fmt.Sprintf(` ORDER BY num DESC LIMIT $%d`, len(args)), args
+	return sql + fmt.Sprintf(` ORDER BY %s DESC LIMIT $%d`, order, len(args)), args
 }
 
 // oneOf writes known values into the SQL itself, where partial indexes can see them. Values
@@ -387,7 +388,7 @@ type Stats struct {
 func (s *Store) Stats(ctx context.Context) (Stats, error) {
 	st := Stats{Unfinished: make(map[adapter.State]int64)}
 	err := s.db.read(ctx, &stmt{
-		sql: `SELECT state, count(*), min(received_at) FROM payments WHERE next_at IS NOT NULL GROUP BY state
+		sql: `SELECT state, count(*), min(received_at) FROM payments WHERE next_at > 0 GROUP BY state
 			UNION ALL SELECT 'in_doubt', count(*), 0 FROM payments WHERE aside = 'in_doubt'`,
 		row: func(scan scanner) error {
 			var (

@@ -51,22 +51,22 @@ func openPostgres(ctx context.Context, url string, committers int) (_ *postgresE
 	if !strings.Contains(url, "pool_max_conns") {
 		readers.MaxConns = 4
 	}
-	// Durable means durable here, whatever the cluster's default.
-	const durable = `SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'`
-	writers := readers.Copy()
-	writers.MaxConns = int32(committers) + 2 // #nosec G115 -- a handful; beside the committers: claims and deposits
-	writers.AfterConnect = func(ctx context.Context, c *pgx.Conn) error {
-		_, err := c.Exec(ctx, durable)
-		return err
-	}
-	// The committers' statements are planned once and for all. They must go through the
-	// indexes even if they were first planned when the tables were empty.
+	// Every statement here is made for an index. It must go through it even if it was planned
+	// when the tables were empty, and then planned once and for all.
 	for name, value := range map[string]string{
 		"plan_cache_mode": "force_generic_plan",
 		"enable_seqscan":  "off", "enable_hashjoin": "off", "enable_mergejoin": "off",
 		"jit": "off",
 	} {
-		writers.ConnConfig.RuntimeParams[name] = value
+		readers.ConnConfig.RuntimeParams[name] = value
+	}
+	writers := readers.Copy()
+	writers.ConnConfig.RuntimeParams["idle_in_transaction_session_timeout"] = "10s" // a replica that hangs gives up its locks
+	writers.MaxConns = int32(committers) + 2                                        // #nosec G115 -- a handful; beside the committers: claims and deposits
+	writers.AfterConnect = func(ctx context.Context, c *pgx.Conn) error {
+		// Durable means durable here, whatever the cluster's default.
+		_, err := c.Exec(ctx, `SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'`)
+		return err
 	}
 	e := &postgresEngine{config: readers.ConnConfig.Copy()}
 	e.id.Store(newOwner())
@@ -242,10 +242,13 @@ func (t *postgresTx) commit(ctx context.Context) error {
 	}
 	err := t.send(ctx)
 	var pe *pgconn.PgError
-	if err != nil && !errors.As(err, &pe) && t.conn.IsClosed() {
-		return fmt.Errorf("%w: %w", errUnknownCommit, err)
+	switch {
+	case err == nil || errors.As(err, &pe) || !t.conn.IsClosed():
+		return err
+	case pgconn.SafeToRetry(err): // it was broken before anything was sent
+		return fmt.Errorf("%w: %w", errConnection, err)
 	}
-	return err
+	return fmt.Errorf("%w: %w", errUnknownCommit, err)
 }
 
 // send sends the queue in one round trip.

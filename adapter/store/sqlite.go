@@ -50,7 +50,7 @@ const checkpointEvery = 250 * time.Millisecond
 // each other, FULL so that a commit survives a power cut.
 func sqliteDSN(file string, pragmas ...string) string {
 	q := url.Values{
-		"_pragma": append([]string{"busy_timeout(5000)", "journal_mode(wal)", "synchronous(full)", "temp_store(memory)"}, pragmas...),
+		"_pragma": append([]string{"busy_timeout(15000)", "journal_mode(wal)", "synchronous(full)", "temp_store(memory)"}, pragmas...),
 		"_txlock": {"immediate"},
 	}
 	return (&url.URL{Scheme: "file", OmitHost: true, Path: file, RawQuery: q.Encode()}).String()
