@@ -1,7 +1,9 @@
 package cmd_test
 
 import (
+	"bytes"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"strings"
@@ -116,10 +118,15 @@ func (g *gate) until(signal <-chan struct{}) {
 
 func (g *gate) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	g.point()
-	req, err := http.NewRequest(r.Method, g.upstream+r.URL.RequestURI(), nil) //nolint:noctx // not the caller's: see above
+	sent, err := io.ReadAll(r.Body)
+	if err != nil { // the request was lost
+		panic(http.ErrAbortHandler)
+	}
+	req, err := http.NewRequest(r.Method, g.upstream+r.URL.RequestURI(), bytes.NewReader(sent)) //nolint:noctx // not the caller's: see above
 	if err != nil {
 		panic(err)
 	}
+	req.Header = r.Header.Clone()
 	res, err := http.DefaultTransport.RoundTrip(req)
 	if err != nil { // the answer was lost
 		panic(http.ErrAbortHandler)
@@ -138,7 +145,7 @@ func (g *gate) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		g.until(free)
 		defer func() { g.written <- struct{}{} }()
 	}
-	w.Header().Set("Content-Type", res.Header.Get("Content-Type"))
+	maps.Copy(w.Header(), res.Header)
 	w.WriteHeader(res.StatusCode)
 	_, _ = w.Write(body)
 	_ = http.NewResponseController(w).Flush()

@@ -24,6 +24,23 @@ func TestLostAnswers(t *testing.T) {
 	})
 }
 
+// A payment expires at Integra while the platform cannot be reached. No confirm was ever sent,
+// so its refusal is definite: the money is released.
+func TestPlatformUnreachableUntilExpiry(t *testing.T) {
+	onBoth(t, func(t *testing.T, database string) {
+		w := newWorld(t, database)
+		w.start()
+		w.gate.close()
+		id := w.topUp(w.user, "100")
+		w.await(id, "reserved")
+		w.books(w.user, "900.00", "100.00", "0.00")
+		w.advance(25 * time.Hour)
+		w.gate.open()
+		w.await(id, "declined").event(t, "refused")
+		w.books(w.user, "1000.00", "0.00", "0.00")
+	})
+}
+
 // doPayment can be answered "used" when the first one was carried out and its answer lost:
 // that proves nothing by itself, so the money stays reserved.
 func TestDirectPaymentInDoubt(t *testing.T) {

@@ -85,8 +85,11 @@ func newWorld(t *testing.T, database string, settings ...string) *world {
 	folder := t.TempDir()
 	behind := *platform
 	behind.URL = g.url()
-	w := &world{t: t, platform: platform, gate: g, partner: stage.NewPartner(binaries, &behind, listen, folder, database,
-		append([]string{"ADAPTER_RETRY_FIRST=20ms", "ADAPTER_RETRY_MAX=200ms", "ADAPTER_CALL_TIMEOUT=2s"}, settings...)...)}
+	settings = append([]string{
+		"ADAPTER_RETRY_FIRST=20ms", "ADAPTER_RETRY_MAX=200ms", "ADAPTER_CALL_TIMEOUT=2s",
+		"ADAPTER_LEASE=10m", // longer than any test: what the dead held is free because their death was noticed
+	}, settings...)
+	w := &world{t: t, platform: platform, gate: g, partner: stage.NewPartner(binaries, &behind, listen, folder, database, settings...)}
 	must(t, w.partner.MakeKey(ctx, folder))
 	w.run("migrate")
 	w.user = w.register("user")

@@ -16,8 +16,9 @@ import (
 
 // Backlog is what waits in the store.
 type Backlog struct {
-	Unfinished map[adapter.State]int64 // payments in each state that is not final
-	Oldest     time.Time               // when the oldest of them was received; zero if there is none
+	Unfinished map[adapter.State]int64       // payments in each state that is not final
+	Oldest     time.Time                     // when the oldest of them was received; zero if there is none
+	Payins     map[adapter.PayinStatus]int64 // those that are not settled
 }
 
 // Metrics is everything that the adapter measures, for Prometheus. Its methods are the
@@ -83,6 +84,8 @@ func NewMetrics(backlog func(context.Context) (Backlog, error), now func() time.
 				"Payments that are not final, by state.", []string{"state"}, nil),
 			oldest: prometheus.NewDesc(prometheus.BuildFQName(namespace, subsystem, "oldest_unfinished_payment_age_seconds"),
 				"Age of the oldest payment that is not final; 0 if there is none.", nil, nil),
+			payins: prometheus.NewDesc(prometheus.BuildFQName(namespace, subsystem, "payins"),
+				"Payins that are not settled, by status.", []string{"status"}, nil),
 		},
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
@@ -138,12 +141,14 @@ type backlogCollector struct {
 	backlog            func(context.Context) (Backlog, error)
 	now                func() time.Time
 	unfinished, oldest *prometheus.Desc
+	payins             *prometheus.Desc
 }
 
 // Describe is part of prometheus.Collector.
 func (c *backlogCollector) Describe(ch chan<- *prometheus.Desc) {
 	ch <- c.unfinished
 	ch <- c.oldest
+	ch <- c.payins
 }
 
 // Collect is part of prometheus.Collector.
@@ -158,6 +163,11 @@ func (c *backlogCollector) Collect(ch chan<- prometheus.Metric) {
 	for _, s := range adapter.States {
 		if !s.Final() { // all of them each time: a gauge that vanishes at 0 cannot be alarmed on
 			ch <- prometheus.MustNewConstMetric(c.unfinished, prometheus.GaugeValue, float64(b.Unfinished[s]), string(s))
+		}
+	}
+	for _, s := range adapter.PayinStatuses {
+		if !s.Settled() {
+			ch <- prometheus.MustNewConstMetric(c.payins, prometheus.GaugeValue, float64(b.Payins[s]), string(s))
 		}
 	}
 	age := 0.0

@@ -14,6 +14,7 @@ import (
 
 	"github.com/partnerkit/partnerkit/adapter"
 	"github.com/partnerkit/partnerkit/adapter/web"
+	"github.com/partnerkit/partnerkit/contract/money"
 )
 
 var day = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
@@ -41,10 +42,17 @@ func TestMetrics(t *testing.T) {
 		return web.Backlog{
 			Unfinished: map[adapter.State]int64{adapter.Confirming: 3, adapter.InDoubt: 1},
 			Oldest:     day.Add(-90 * time.Second),
+			Payins:     map[adapter.PayinStatus]int64{adapter.PayinUnsure: 2},
 		}, nil
 	}, func() time.Time { return day }, slog.New(slog.DiscardHandler))
 	m.Notified(200)
 	m.Notified(200)
+	m.CalledBack(200)
+	m.CalledBack(403)
+	done := adapter.Payin{Status: adapter.PayinDone, Credited: money.New(98_50, money.RUB), CreatedAt: day, UpdatedAt: day.Add(time.Minute)}
+	m.PayinStepped(done, adapter.PayinEvent{From: adapter.PayinPending, To: adapter.PayinDone})
+	m.PayinStepped(done, adapter.PayinEvent{From: adapter.PayinDone, To: adapter.PayinDone}) // a remark
+	m.PayinStepped(adapter.Payin{Status: adapter.PayinNew}, adapter.PayinEvent{From: adapter.PayinCreating, To: adapter.PayinNew})
 	m.Notified(409)
 	m.Called("confirmPayment", adapter.Outcome{Verdict: adapter.Accepted, Took: 250 * time.Millisecond})
 	m.Called("confirmPayment", adapter.Outcome{Verdict: adapter.Unknown, Took: 5 * time.Second})
@@ -52,6 +60,8 @@ func TestMetrics(t *testing.T) {
 	m.Stepped(adapter.Payment{Kind: adapter.TopUp, State: adapter.Confirmed, ReceivedAt: day, UpdatedAt: day.Add(2 * time.Second)})
 	m.Committed(32, 4*time.Millisecond)
 	want := []string{
+		`partnerkit_adapter_callbacks_total{status="200"} 1`,
+		`partnerkit_adapter_callbacks_total{status="403"} 1`,
 		`partnerkit_adapter_commit_duration_seconds_count 1`,
 		`partnerkit_adapter_commit_duration_seconds_sum 0.004`,
 		`partnerkit_adapter_commit_size_count 1`,
@@ -59,6 +69,17 @@ func TestMetrics(t *testing.T) {
 		`partnerkit_adapter_notifications_total{status="200"} 2`,
 		`partnerkit_adapter_notifications_total{status="409"} 1`,
 		`partnerkit_adapter_oldest_unfinished_payment_age_seconds 90`,
+		`partnerkit_adapter_payin_duration_seconds_count{credited="true",status="done"} 1`,
+		`partnerkit_adapter_payin_duration_seconds_sum{credited="true",status="done"} 60`,
+		`partnerkit_adapter_payins{status="abnormal"} 0`,
+		`partnerkit_adapter_payins{status="creating"} 0`,
+		`partnerkit_adapter_payins{status="finalizing"} 0`,
+		`partnerkit_adapter_payins{status="new"} 0`,
+		`partnerkit_adapter_payins{status="pending"} 0`,
+		`partnerkit_adapter_payins{status="retry"} 0`,
+		`partnerkit_adapter_payins{status="started"} 0`,
+		`partnerkit_adapter_payins{status="unsure"} 2`,
+		`partnerkit_adapter_payins{status="wait"} 0`,
 		`partnerkit_adapter_payment_duration_seconds_count{kind="topup",state="confirmed"} 1`,
 		`partnerkit_adapter_payment_duration_seconds_sum{kind="topup",state="confirmed"} 2`,
 		`partnerkit_adapter_payments{state="confirming"} 3`,

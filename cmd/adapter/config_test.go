@@ -41,6 +41,49 @@ func TestServeNamesEveryFaultAtOnce(t *testing.T) {
 	}
 }
 
+// Any.Money is off without an address; with one, everything else is asked for.
+func TestAnymoneyIsWholeOrOff(t *testing.T) {
+	for name, tt := range map[string]struct {
+		args []string
+		want []string
+	}{
+		"off":        {args: []string{"serve"}},
+		"no address": {[]string{"serve", "--anymoney-merchant", "37"}, []string{"--anymoney-url"}},
+		"the rest": {
+			[]string{
+				"serve", "--anymoney-url", "https://api.any.money/", "--anymoney-callback-base", "https://x/?q=1", "--anymoney-window", "1ms",
+				"--anymoney-answers", "some", "--anymoney-poll", "2h",
+			},
+			[]string{"--anymoney-merchant", "--anymoney-key", "--anymoney-callback-base", "--anymoney-window", "--anymoney-answers", "--anymoney-poll"},
+		},
+		"a command that needs it": {[]string{"payins", "calc", "1", "RUB", "visamc"}, []string{"--anymoney-url"}},
+	} {
+		code, _, stderr := adapterRun(t, tt.args...)
+		if code != exitUsage {
+			t.Errorf("%s: exit code %d; want %d", name, code, exitUsage)
+		}
+		if tt.want == nil && strings.Contains(stderr, "--anymoney") {
+			t.Errorf("%s: faults in what is off:\n%s", name, stderr)
+		}
+		for _, want := range tt.want {
+			if !strings.Contains(stderr, want+":") {
+				t.Errorf("%s: %q is not named in\n%s", name, want, stderr)
+			}
+		}
+	}
+}
+
+func TestPollGrowsWithAge(t *testing.T) {
+	pol := payinPolicy(anymoneyFlags{AnymoneyPoll: time.Minute})
+	for age, want := range map[time.Duration]time.Duration{
+		0: time.Minute, time.Minute: time.Minute, 10 * time.Minute: 5 * time.Minute, 2 * time.Hour: time.Hour, 7 * 24 * time.Hour: time.Hour,
+	} {
+		if got := pol.Poll(age); got != want {
+			t.Errorf("pause at the age of %s: %s, want %s", age, got, want)
+		}
+	}
+}
+
 func TestEnvironmentAndFileNameTheSameThings(t *testing.T) {
 	dir := t.TempDir()
 	file := filepath.Join(dir, "adapter.yaml")

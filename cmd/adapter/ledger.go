@@ -171,6 +171,7 @@ type verifyCmd struct {
 type verifyJSON struct {
 	Users       int               `json:"users"`
 	Payments    int               `json:"payments"`
+	Payins      int               `json:"payins"`
 	Transfers   int               `json:"transfers"`
 	Clean       bool              `json:"clean"`
 	Accounts    map[string]string `json:"accounts"`
@@ -191,9 +192,9 @@ func (c verifyCmd) Run(ctx context.Context, out io.Writer, log *slog.Logger) (er
 	if err != nil {
 		return err
 	}
-	text := fmt.Sprintf("checked %d users, %d payments, %d transfers", r.Users, r.Payments, r.Transfers)
+	text := fmt.Sprintf("checked %d users, %d payments, %d payins, %d transfers", r.Users, r.Payments, r.Payins, r.Transfers)
 	answer := verifyJSON{
-		Users: r.Users, Payments: r.Payments, Transfers: r.Transfers, Clean: r.Clean(),
+		Users: r.Users, Payments: r.Payments, Payins: r.Payins, Transfers: r.Transfers, Clean: r.Clean(),
 		Accounts: map[string]string{}, Differences: []string{},
 	}
 	for _, account := range slices.Sorted(maps.Keys(r.Accounts)) {

@@ -144,5 +144,9 @@ func part(name string, err error) error {
 // backlog is what the metrics tell of the store.
 func backlog(ctx context.Context, st *store.Store) (web.Backlog, error) {
 	s, err := st.Stats(ctx)
-	return web.Backlog{Unfinished: s.Unfinished, Oldest: s.Oldest}, err
+	if err != nil {
+		return web.Backlog{}, err
+	}
+	payins, err := st.OpenPayins(ctx)
+	return web.Backlog{Unfinished: s.Unfinished, Oldest: s.Oldest, Payins: payins}, err
 }
