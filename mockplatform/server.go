@@ -148,7 +148,7 @@ func (s *Server) platformHandler() http.Handler {
 
 // controlHandler is what tests and developers reach.
 func (s *Server) controlHandler(version string) http.Handler {
-	r := mux.NewRouter().UseEncodedPath() // an externalid may have slashes
+	r := mux.NewRouter().SkipClean(true) // a name in a path may be ".."
 	r.PathPrefix(page.AssetPrefix).Handler(page.Assets())
 	webui.Mount(r, webui.Config{Clock: s.clock, Journal: s.journal, Integra: s.integra, Log: s.log})
 	control.Mount(r, control.Config{

@@ -39,17 +39,28 @@ func demo(ctx context.Context) (err error) {
 		{"Top-up of 100 pressed in Integra's page: enough funds", p.topUp("100", "confirmed")},
 		{"Top-up of 5000: not enough funds", p.topUp("5000", "declined")},
 		{"Refund of 50.00 of the direct payment", p.refund},
+		{"Any.Money: what would 200 RUB by card bring?", p.calc},
+		{"Order of 200 RUB, paid on Any.Money's page: callback received, balance credited", p.payin("200", "RUB", "RUB")},
+		{"Order of 115 UAH that brings USD: kept, but the ledger is in RUB", p.payin("115", "UAH", "USD")},
+		{"Order of 5 RUB: less than Any.Money takes", p.tooSmall},
+	}
+	if err := p.fees(ctx); err != nil {
+		return err
 	}
 	if err := p.exchanges(ctx); err != nil {
 		return err
 	}
 	for _, s := range scenes {
 		p.title(s.title)
+		p.after = ""
 		if err := s.play(ctx); err != nil {
 			return err
 		}
 		if err := p.exchanges(ctx); err != nil {
 			return err
+		}
+		if p.after != "" {
+			fmt.Println(p.after)
 		}
 	}
 	return p.books(ctx)
@@ -62,6 +73,7 @@ type play struct {
 	user  string
 	paid  string
 	seen  uint64 // the last exchange printed
+	after string // a line to be printed after the scene's exchanges
 }
 
 func (p *play) title(text string) {
@@ -111,6 +123,7 @@ func (p *play) exchanges(ctx context.Context) error {
 	var journal struct {
 		Exchanges []struct {
 			Seq       uint64
+			Protocol  string
 			Method    string
 			Direction string
 			Args      string
@@ -131,7 +144,11 @@ func (p *play) exchanges(ctx context.Context) error {
 		case e.Method == "topUp" || e.Method == "cryptLogin":
 			from = "User"
 		}
-		fmt.Printf("  %-7s → %-7s  %-16s %s\n  %27s %s\n", from, to, e.Method, shorten(what), "←", shorten(answer(e.Status, e.Response)))
+		said := answer(e.Status, e.Response)
+		if e.Protocol == "anymoney" {
+			from, to, what, said = anymoney(e.Method, e.Direction, e.Request, said)
+		}
+		fmt.Printf("  %-9s → %-9s  %-16s %s\n  %31s %s\n", from, to, e.Method, shorten(what), "←", shorten(said))
 	}
 	return nil
 }
@@ -162,7 +179,8 @@ func shorten(s string) string {
 	return s
 }
 
-// books compares both sides: 1000 − 250 − 100 + 50 with the partner, the rest at Integra.
+// books compares all sides: 1000 − 250 − 100 + 50 + 197 with the partner; at Integra what was
+// paid; at Any.Money what came in, less its fees.
 func (p *play) books(ctx context.Context) error {
 	p.title("The books")
 	available, reserved, err := p.balance(ctx, p.user)
@@ -173,13 +191,18 @@ func (p *play) books(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	var merchant map[string]string
+	if err := p.partner.RunJSON(ctx, &merchant, "payins", "balance"); err != nil {
+		return err
+	}
 	verify, err := p.partner.Run(ctx, "ledger", "verify")
 	if err != nil {
 		return err
 	}
-	fmt.Printf("  partner's ledger  %10s RUB available, %s RUB reserved   (want 700.00, 0.00)\n", available, reserved)
-	fmt.Printf("  Integra           %10s RUB                              (want 300.00)\n\n%s\n", at.Balance, verify)
-	if available != "700.00" || reserved != "0.00" || at.Balance != "300.00" {
+	fmt.Printf("  partner's ledger  %10s RUB available, %s RUB reserved   (want 897.00, 0.00)\n", available, reserved)
+	fmt.Printf("  Integra           %10s RUB                              (want 300.00)\n", at.Balance)
+	fmt.Printf("  Any.Money         %10s RUB, %s USD                    (want 197, 3.85)\n\n%s\n", merchant["RUB"], merchant["USD"], verify)
+	if available != "897.00" || reserved != "0.00" || at.Balance != "300.00" || merchant["RUB"] != "197" || merchant["USD"] != "3.85" {
 		return errors.New("the balances differ from what they must be")
 	}
 	return nil

@@ -25,7 +25,7 @@ type Partner struct {
 // keeps its files in folder; database is as in --database. Settings are further variables,
 // such as "ADAPTER_WORKERS=8".
 func NewPartner(bin Binaries, platform *Platform, listen, folder, database string, settings ...string) *Partner {
-	return &Partner{bin: bin, listen: listen, env: append([]string{
+	env := []string{
 		"ADAPTER_LISTEN=" + listen,
 		"ADAPTER_DATABASE=" + database,
 		"ADAPTER_MASTER_KEY_FILE=" + folder + "/master.key",
@@ -36,7 +36,16 @@ func NewPartner(bin Binaries, platform *Platform, listen, folder, database strin
 		"ADAPTER_NOTIFY_URL_BASE=http://" + listen,
 		"ADAPTER_MIGRATE=true",
 		"ADAPTER_LOG_FORMAT=json",
-	}, settings...)}
+	}
+	if platform.Merchant != "" {
+		env = append(env,
+			"ADAPTER_ANYMONEY_URL="+platform.URL+"/anymoney/",
+			"ADAPTER_ANYMONEY_MERCHANT="+platform.Merchant,
+			"ADAPTER_ANYMONEY_KEY="+platform.MerchantKey,
+			"ADAPTER_ANYMONEY_CALLBACK_BASE=http://"+listen,
+		)
+	}
+	return &Partner{bin: bin, listen: listen, env: append(env, settings...)}
 }
 
 // With is the same partner with other settings: another replica, say, or fewer workers.

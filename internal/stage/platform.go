@@ -5,17 +5,20 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/go-resty/resty/v2"
 )
 
-// The partner that every stand-in knows from the start. It stands here once more, since this
+// The partner and the merchant that every stand-in knows from the start. They stand here once more, since this
 // package knows the stand-in as everybody outside does: over the wire.
 const (
 	partnerPath = "partners/acme"
 	partnerHash = "c9cb3d6a7f7b802f170ca8a166c1375e"
 	partnerKey  = "c4zw42fve9dptsmncamky4xu3fe7e2ta0uufnvblaxsasohbhgw"
+	merchant    = "37"
+	merchantKey = "mock-api-key-of-merchant-37"
 )
 
 // Platform is a running stand-in and its controls.
@@ -26,6 +29,8 @@ type Platform struct {
 	PartnerPath string
 	PartnerHash string
 	PartnerKey  string
+	Merchant    string // at Any.Money; "" leaves that half of an adapter off
+	MerchantKey string
 	http        *resty.Client
 }
 
@@ -46,6 +51,7 @@ func StartPlatform(ctx context.Context, bin Binaries, tee io.Writer, args ...str
 	return &Platform{
 		Process: p, URL: url, Control: control,
 		PartnerPath: partnerPath, PartnerHash: partnerHash, PartnerKey: partnerKey,
+		Merchant: merchant, MerchantKey: merchantKey,
 		http: resty.New().SetBaseURL(control).SetTimeout(30 * time.Second),
 	}, nil
 }
@@ -117,6 +123,28 @@ func (p *Platform) Settled(ctx context.Context, id string) (Payment, error) {
 		pay, err := p.Payment(ctx, id)
 		return pay, pay.State == "confirmed" || pay.State == "declined", err
 	})
+}
+
+// SetOrder gives an order at Any.Money a status, as if the buyer had done something.
+func (p *Platform) SetOrder(ctx context.Context, externalID, status string) error {
+	return p.Do(ctx, http.MethodPost, "/anymoney/orders/"+externalID+"/status", map[string]string{"merchant": p.Merchant, "status": status}, nil)
+}
+
+// Pay presses "pay" on the page of an order at Any.Money that the paylink leads to.
+func (p *Platform) Pay(ctx context.Context, paylink string) error {
+	page, token, ok := strings.Cut(paylink, "#token=")
+	if !ok {
+		return fmt.Errorf("platform: paylink %q has no token", paylink)
+	}
+	res, err := resty.New().SetRedirectPolicy(resty.NoRedirectPolicy()).R().SetContext(ctx).
+		SetFormData(map[string]string{"action": "pay"}).Post(page + "order/" + token)
+	switch {
+	case res != nil && res.StatusCode() == http.StatusSeeOther: // which resty calls an error
+		return nil
+	case err != nil:
+		return fmt.Errorf("platform: page of an order: %w", err)
+	}
+	return fmt.Errorf("platform: page of an order: %s", res.Status())
 }
 
 // Until asks again and again, gently, until the answer is the one waited for or ctx is done.

@@ -73,72 +73,73 @@ func merge(target, patch any) any {
 // node is a place in a document, where there may be nothing. Its methods give what is
 // there, or else note a fault and give something harmless.
 type node struct {
-	path   string
+	parent *node // nil for the whole
+	name   string
 	value  any // nil for nothing
 	faults *[]Fault
 }
 
-func (n node) fault(format string, args ...any) {
-	*n.faults = append(*n.faults, Fault{n.path, fmt.Sprintf(format, args...)})
+func (n *node) fault(format string, args ...any) {
+	*n.faults = append(*n.faults, Fault{n.path(), fmt.Sprintf(format, args...)})
 }
 
-func (n node) isThere() bool { return n.value != nil }
+func (n *node) path() string {
+	if n.parent == nil {
+		return ""
+	}
+	outer := n.parent.path()
+	if outer == "" || strings.HasPrefix(n.name, "[") {
+		return outer + n.name
+	}
+	return outer + "." + n.name
+}
 
-// all gives every member, in the order of the names.
-func (n node) all(each func(name string, member node)) {
+func (n *node) isThere() bool { return n.value != nil }
+
+func (n *node) at(name string, value any) *node { return &node{n, name, value, n.faults} }
+
+// all gives every member, in no order.
+func (n *node) all(each func(name string, member *node)) {
 	members, ok := n.value.(map[string]any)
 	if !ok && n.isThere() {
 		n.fault("is no object")
 	}
-	for _, name := range slices.Sorted(maps.Keys(members)) {
-		each(name, n.at(name, members[name]))
+	for name, value := range members {
+		each(name, n.at(name, value))
 	}
 }
 
 // object gives access to the members that may be there, and faults all others.
-func (n node) object(known ...string) func(name string) node {
-	found := map[string]node{}
-	n.all(func(name string, member node) {
+func (n *node) object(known ...string) func(name string) *node {
+	n.all(func(name string, member *node) {
 		if !slices.Contains(known, name) {
 			member.fault("is unknown: possible are %s", strings.Join(known, ", "))
 		}
-		found[name] = member
 	})
-	return func(name string) node {
-		if member, ok := found[name]; ok {
-			return member
-		}
-		return n.at(name, nil)
-	}
-}
-
-func (n node) at(name string, value any) node {
-	if n.path != "" {
-		name = n.path + "." + name
-	}
-	return node{name, value, n.faults}
+	members, _ := n.value.(map[string]any)
+	return func(name string) *node { return n.at(name, members[name]) }
 }
 
 // items gives every element of a list.
-func (n node) items(each func(item node)) {
+func (n *node) items(each func(item *node)) {
 	list, ok := n.value.([]any)
 	if !ok && n.isThere() {
 		n.fault("is no list")
 	}
 	for i, item := range list {
-		each(node{n.path + "[" + strconv.Itoa(i) + "]", item, n.faults})
+		each(n.at("["+strconv.Itoa(i)+"]", item))
 	}
 }
 
 // need faults a place with nothing in it.
-func (n node) need() node {
+func (n *node) need() *node {
 	if !n.isThere() {
 		n.fault("is missing")
 	}
 	return n
 }
 
-func (n node) boolean(otherwise bool) bool {
+func (n *node) boolean(otherwise bool) bool {
 	value, ok := n.value.(bool)
 	if !ok {
 		if n.isThere() {
@@ -150,7 +151,7 @@ func (n node) boolean(otherwise bool) bool {
 }
 
 // text returns a text that is not empty.
-func (n node) text(otherwise string) string {
+func (n *node) text(otherwise string) string {
 	value, ok := n.value.(string)
 	if !ok || value == "" {
 		if n.isThere() {
@@ -162,7 +163,7 @@ func (n node) text(otherwise string) string {
 }
 
 // oneOf returns a text that is among the possible ones, the first of them if there is none.
-func (n node) oneOf(possible ...string) string {
+func (n *node) oneOf(possible ...string) string {
 	value := n.text(possible[0])
 	if !slices.Contains(possible, value) {
 		n.fault("%q is none of %s", value, strings.Join(possible, ", "))
@@ -171,7 +172,7 @@ func (n node) oneOf(possible ...string) string {
 }
 
 // integer returns a number between two bounds.
-func (n node) integer(otherwise, least, most int64) int64 {
+func (n *node) integer(otherwise, least, most int64) int64 {
 	if !n.isThere() {
 		return otherwise
 	}
@@ -189,7 +190,7 @@ func (n node) integer(otherwise, least, most int64) int64 {
 }
 
 // number returns a decimal number that is not negative, written as text; zero for nothing.
-func (n node) number() decimal.Decimal {
+func (n *node) number() decimal.Decimal {
 	value := n.signed()
 	if value.IsNegative() {
 		n.fault("%s is negative", value)
@@ -199,7 +200,7 @@ func (n node) number() decimal.Decimal {
 }
 
 // signed returns a decimal number of any sign; zero for nothing.
-func (n node) signed() decimal.Decimal {
+func (n *node) signed() decimal.Decimal {
 	if value, ok := n.value.(decimal.Decimal); ok { // one that came about here, see Platform.running
 		return value
 	}
@@ -224,7 +225,7 @@ func (n node) signed() decimal.Decimal {
 }
 
 // limit is number with nil for nothing.
-func (n node) limit() *decimal.Decimal {
+func (n *node) limit() *decimal.Decimal {
 	if !n.isThere() {
 		return nil
 	}

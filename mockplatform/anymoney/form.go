@@ -14,7 +14,7 @@ const MethodForm = "sci.invoice"
 // merchant and sign.
 var formFields = []string{
 	wire.FieldAmount, wire.FieldCallbackURL, wire.FieldClientEmail, wire.FieldExpiry, wire.FieldExternalID,
-	wire.FieldInCurr, wire.FieldIsMultipay, wire.FieldLifetime, wire.FieldOutCurr, wire.FieldPayfee,
+	wire.FieldInCurr, wire.FieldIsMultipay, wire.FieldLifetime, wire.FieldPayfee, wire.FieldOutCurr,
 	wire.FieldPayway, wire.FieldRedirectURL,
 }
 

@@ -162,7 +162,7 @@ const (
 // compile turns a document into rules. Its error is a *ConfigError.
 func compile(document any) (*rules, error) {
 	var faults []Fault
-	root := node{value: document, faults: &faults}
+	root := &node{value: document, faults: &faults}
 	if !root.isThere() {
 		root.fault("is null")
 	}
@@ -185,13 +185,13 @@ func compile(document any) (*rules, error) {
 	return r, nil
 }
 
-func compileAll[T any](n node, one func(node) T) map[string]T {
+func compileAll[T any](n *node, one func(*node) T) map[string]T {
 	all := map[string]T{}
-	n.all(func(name string, member node) { all[name] = one(member) })
+	n.all(func(name string, member *node) { all[name] = one(member) })
 	return all
 }
 
-func compileSettings(n node) settings {
+func compileSettings(n *node) settings {
 	get := n.object("request_window_ms", "callback_timeout_ms", "callback_offsets_ms", "callback_on_change", "sci_base")
 	s := settings{
 		window:          get("request_window_ms").integer(60_000, 0, maxWindow),
@@ -207,7 +207,7 @@ func compileSettings(n node) settings {
 		s.callbackOffsets = []time.Duration{0, 25 * time.Second, 150 * time.Second, 775 * time.Second, 3900 * time.Second}
 	}
 	earlier := int64(0)
-	offsets.items(func(item node) {
+	offsets.items(func(item *node) {
 		earlier = item.need().integer(earlier, earlier, maxOffset)
 		s.callbackOffsets = append(s.callbackOffsets, ms(earlier))
 	})
@@ -223,7 +223,7 @@ func isWeb(u *url.URL) bool {
 	return (strings.EqualFold(u.Scheme, "http") || strings.EqualFold(u.Scheme, "https")) && u.Hostname() != ""
 }
 
-func compileCurrency(n node) *currency {
+func compileCurrency(n *node) *currency {
 	get := n.object("precision", "is_crypto", "is_active", "is_disabled")
 	active, disabled := get("is_active").boolean(true), get("is_disabled").boolean(false)
 	return &currency{
@@ -233,7 +233,7 @@ func compileCurrency(n node) *currency {
 	}
 }
 
-func compilePayway(n node) *payway {
+func compilePayway(n *node) *payway {
 	get := n.object("type", "is_active", "is_disabled", "is_code", "required", "order", "in")
 	p := &payway{
 		kind:     get("type").oneOf("sci", "crypto", "cheque", "cash"),
@@ -243,13 +243,13 @@ func compilePayway(n node) *payway {
 		order:    compileOrder(get("order")),
 		in:       compileAll(get("in"), compileChannel),
 	}
-	get("required").items(func(item node) { p.required = append(p.required, item.need().text("")) })
+	get("required").items(func(item *node) { p.required = append(p.required, item.need().text("")) })
 	slices.Sort(p.required)
 	p.required = slices.Compact(p.required)
 	return p
 }
 
-func compileChannel(n node) *channel {
+func compileChannel(n *node) *channel {
 	get := n.object("is_active", "order", "tech_min", "tech_max", "fee", "bound_fee")
 	return &channel{
 		active:   get("is_active").boolean(true),
@@ -260,14 +260,14 @@ func compileChannel(n node) *channel {
 	}
 }
 
-func compileOrder(n node) int64 { return n.integer(0, -1<<53, 1<<53) }
+func compileOrder(n *node) int64 { return n.integer(0, -1<<53, 1<<53) }
 
-func compileLimits(get func(string) node) limits {
+func compileLimits(get func(string) *node) limits {
 	return limits{get("tech_min").limit(), get("tech_max").limit()}
 }
 
 // compileFee returns nil for a fee that is not there or not active.
-func compileFee(n node) *fee {
+func compileFee(n *node) *fee {
 	get := n.object("add", "mult", "min", "max", "method", "is_active")
 	f := &fee{mult: get("mult").number(), add: get("add").number(), min: get("min").number(), max: get("max").number()}
 	get("method").oneOf(feeMethod)
@@ -277,7 +277,7 @@ func compileFee(n node) *fee {
 	return f
 }
 
-func compileExchange(n node) *exchange {
+func compileExchange(n *node) *exchange {
 	get := n.object("rate", "fee", "tech_min", "tech_max", "is_active")
 	return &exchange{
 		active: get("is_active").boolean(true),
@@ -288,9 +288,9 @@ func compileExchange(n node) *exchange {
 }
 
 // compileRate reads [r, "1"] or ["1", r]; ["1", "1"] is the first.
-func compileRate(n node) rate {
+func compileRate(n *node) rate {
 	var sides []decimal.Decimal
-	n.items(func(item node) {
+	n.items(func(item *node) {
 		side := item.need().number()
 		if !side.IsPositive() {
 			item.fault("is not above zero")
@@ -310,7 +310,7 @@ func compileRate(n node) rate {
 }
 
 // compileFraction reads a number from 0 to 1.
-func compileFraction(n node) decimal.Decimal {
+func compileFraction(n *node) decimal.Decimal {
 	value := n.number()
 	if value.GreaterThan(one) {
 		n.fault("%s is more than 1", value)
@@ -318,7 +318,7 @@ func compileFraction(n node) decimal.Decimal {
 	return value
 }
 
-func compileMerchant(n node) *merchant {
+func compileMerchant(n *node) *merchant {
 	get := n.object("api_key", "sci_key", "is_active", "is_customfee", "payway", "payways", "fees", "exchange_fees", "balances")
 	m := &merchant{
 		apiKey:       wire.Key(get("api_key").need().text("")),
@@ -329,10 +329,10 @@ func compileMerchant(n node) *merchant {
 		off:          map[string]bool{},
 		fees:         compileAll(get("fees"), compileFee),
 		exchangeFees: map[string]decimal.Decimal{},
-		account:      &account{balance: compileAll(get("balances"), node.signed)},
+		account:      &account{balance: compileAll(get("balances"), (*node).signed)},
 	}
-	get("payways").all(func(name string, member node) { m.off[name] = !member.boolean(true) })
-	get("exchange_fees").all(func(name string, member node) {
+	get("payways").all(func(name string, member *node) { m.off[name] = !member.boolean(true) })
+	get("exchange_fees").all(func(name string, member *node) {
 		get := member.object("fee", "is_active")
 		if fee := compileFraction(get("fee")); get("is_active").boolean(true) {
 			m.exchangeFees[name] = fee
@@ -341,7 +341,7 @@ func compileMerchant(n node) *merchant {
 	return m
 }
 
-func compileCode(n node) *code {
+func compileCode(n *node) *code {
 	get := n.object("payway", "currency", "amount", "state")
 	return &code{
 		payway:   get("payway").need().text(""),

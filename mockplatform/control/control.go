@@ -50,7 +50,7 @@ func Mount(r *mux.Router, cfg Config) {
 	config.DocsPath = ""     // the reader that comes with it is loaded from elsewhere
 	config.SchemasPath = ""
 	config.RejectUnknownQueryParameters = true
-	calls := r.NewRoute().Subrouter()
+	calls := r.NewRoute().Subrouter().UseEncodedPath() // a name in a path may have slashes
 	calls.Use(asJSON)
 	h := humamux.New(calls, config)
 
