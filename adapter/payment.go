@@ -16,6 +16,8 @@ var (
 	ErrConflict = errors.New("payment differs from the one accepted before")
 	// ErrLost says that a payment was changed by somebody else since it was read. The loser stops.
 	ErrLost = errors.New("payment was changed meanwhile")
+	// ErrNotInDoubt refuses to decide about a payment that nobody needs to decide about.
+	ErrNotInDoubt = errors.New("payment is not in doubt")
 	// ErrNotFound is an unknown payment or user.
 	ErrNotFound = errors.New("not found")
 	// ErrOverloaded asks the caller to come again in a moment; nothing was stored.

@@ -15,6 +15,9 @@ type PaymentStore interface {
 	// Accept stores p the first time its key is seen. For a repeat, first is false and err
 	// nil; a known key with other content is ErrConflict.
 	Accept(ctx context.Context, p Payment) (stored Payment, first bool, err error)
+	// Apply writes a step and returns the payment after it; ErrLost if the payment was changed
+	// since it was read.
+	Apply(ctx context.Context, s Step) (Payment, error)
 	// Owner is the identity under which this process leases payments.
 	Owner() int64
 }

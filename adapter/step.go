@@ -77,6 +77,9 @@ const (
 	EventRetry     EventKind = "retry" // the call brought no answer; another follows
 	EventRefused   EventKind = "refused"
 	EventInDoubt   EventKind = "in_doubt"
+	EventEvidence  EventKind = "evidence" // a remark: what the platform's books say about a payment in doubt
+	EventProven    EventKind = "proven"   // evidence ended the doubt
+	EventResolved  EventKind = "resolved" // a person ended the doubt
 	EventDeclined  EventKind = "declined"
 	EventTakenOver EventKind = "taken_over" // the process that held the payment is gone
 	EventConflict  EventKind = "conflict"   // the same key came with other content

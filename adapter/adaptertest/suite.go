@@ -31,6 +31,8 @@ func StoreSuite(t *testing.T, database func(testing.TB) string) {
 		"pay":                    testPay,
 		"short of funds":         testShort,
 		"decline":                testDecline,
+		"resolve":                testResolve,
+		"resolve at once":        testResolveConcurrently,
 		"lose":                   testLost,
 		"lose at once":           testLostConcurrently,
 		"spend at once":          testSpendConcurrently,

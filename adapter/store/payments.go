@@ -121,16 +121,29 @@ func (s *Store) conflict(ctx context.Context, known, other adapter.Payment) erro
 	if other.RefundOf != 0 {
 		e.Detail += fmt.Sprintf(", refunding payment %d", other.RefundOf)
 	}
+	if err := s.Remark(ctx, e); err != nil {
+		return fmt.Errorf("note conflict of payment %s: %w", known.Key, err)
+	}
+	return fmt.Errorf("%w: %s is stored as %s of %s for user %s", adapter.ErrConflict, known.Key, known.Kind, known.Amount, known.User)
+}
+
+// Remark adds a line to a payment's history that changes nothing. The version, the number and
+// the state are those of the payment as it is.
+func (s *Store) Remark(ctx context.Context, e adapter.Event) error {
+	e.Version = -1
 	err := s.db.write(ctx, func(t tx) error {
-		t.add(s.sql.selectPayments.stmts([]any{known.Num}, s.scanInto(func(p adapter.Payment) {
+		t.add(s.sql.selectPayments.stmts([]any{e.Payment}, s.scanInto(func(p adapter.Payment) {
 			e.Version, e.From, e.To = p.Version, p.State, p.State
 		}))...)
 		if err := t.flush(ctx); err != nil {
 			return err
 		}
+		if e.Version < 0 {
+			return adapter.ErrNotFound
+		}
 		t.add(&stmt{
 			sql:  `SELECT coalesce(max(n), 0) + 1 FROM events WHERE payment = $1 AND version = $2`,
-			args: []any{known.Num, int64(e.Version)}, row: func(scan scanner) error {
+			args: []any{e.Payment, int64(e.Version)}, row: func(scan scanner) error {
 				var n int64
 				err := scan(&n)
 				e.N = int(n)
@@ -144,9 +157,9 @@ func (s *Store) conflict(ctx context.Context, known, other adapter.Payment) erro
 		return nil
 	})
 	if err != nil {
-		return fmt.Errorf("note conflict of payment %s: %w", known.Key, err)
+		return fmt.Errorf("remark about payment %d: %w", e.Payment, err)
 	}
-	return fmt.Errorf("%w: %s is stored as %s of %s for user %s", adapter.ErrConflict, known.Key, known.Kind, known.Amount, known.User)
+	return nil
 }
 
 // Apply writes a step with its money and its history, or, when funds are missing, its Short,

@@ -21,6 +21,8 @@ type paymentsCmd struct {
 	Show   showPaymentCmd  `cmd:"" help:"Show a payment with its history."`
 	Create createCmd       `cmd:"" help:"Pay directly (doPayment): from the user's balance to the platform."`
 	Refund refundCmd       `cmd:"" help:"Refund a confirmed payment, wholly or in part (negative doPayment)."`
+
+	Resolve resolveCmd `cmd:"" help:"Decide about a payment in doubt: did the platform carry it out?"`
 }
 
 // paymentJSON is a payment as commands print it; the amount is a decimal.

@@ -1,0 +1,87 @@
+package adaptertest
+
+import (
+	"errors"
+	"testing"
+
+	"github.com/partnerkit/partnerkit/adapter"
+)
+
+// doubtful brings a payment of the fixture's user into doubt.
+func (f *fixture) doubtful(t *testing.T, kopecks int64) adapter.Payment {
+	t.Helper()
+	p := f.decide(t, f.accept(t, kopecks))
+	p = f.answer(t, p, adapter.Unknown)
+	p = f.answer(t, p, adapter.Refused)
+	if p.State != adapter.InDoubt {
+		t.Fatalf("payment is %s", p.State)
+	}
+	return p
+}
+
+// A decision moves the money with the state, once, and stays in the history with its remarks.
+func testResolve(t *testing.T, f *fixture) {
+	yes := adapter.Resolution{Confirm: true, Reason: "seen in the panel", By: "Anna"}
+	no := adapter.Resolution{Reason: "not there", By: "Boris"}
+	first, second := f.doubtful(t, 400_00), f.doubtful(t, 100_00)
+	f.has(t, 500, 500)
+
+	if err := f.Remark(t.Context(), adapter.Event{Payment: first.Num, At: f.clock.Now(), Kind: adapter.EventEvidence, Detail: "nothing is proven"}); err != nil {
+		t.Fatal(err)
+	}
+	st, err := first.Resolved(yes, Policy, f.clock.Now())
+	after := f.apply(t, st, err)
+	f.has(t, 500, 100)
+	if stored, err := f.PaymentByNum(t.Context(), first.Num); err != nil || stored != after || stored.State != adapter.Confirmed || stored.Reason != "" {
+		t.Errorf("stored as %+v, %v", stored, err)
+	}
+	history, err := f.History(t.Context(), first.Num)
+	if err != nil {
+		t.Fatal(err)
+	}
+	equal(t, "history", kinds(history), []string{"0.0 received", "1.0 reserved", "2.0 retry", "3.0 in_doubt", "3.1 evidence", "4.0 resolved"})
+	if last := history[len(history)-1]; last.Detail != "confirmed by Anna: seen in the panel" {
+		t.Errorf("the decision reads %q", last.Detail)
+	}
+
+	// Who saw the payment before it was decided comes too late.
+	st, err = first.Resolved(no, Policy, f.clock.Now())
+	if err == nil {
+		_, err = f.Apply(t.Context(), st)
+	}
+	wantErr(t, err, adapter.ErrLost)
+	f.has(t, 500, 100)
+
+	st, err = second.Resolved(no, Policy, f.clock.Now())
+	f.apply(t, st, err)
+	f.has(t, 600, 0)
+	wantErr(t, f.Remark(t.Context(), adapter.Event{Payment: 1 << 40, At: f.clock.Now(), Kind: adapter.EventEvidence}), adapter.ErrNotFound)
+	f.clean(t)
+}
+
+// Of people who decide at once, one does.
+func testResolveConcurrently(t *testing.T, f *fixture) {
+	p := f.doubtful(t, 400_00)
+	const people = 8
+	errs := make([]error, people)
+	all(people, func(i int) {
+		st, err := p.Resolved(adapter.Resolution{Confirm: i%2 == 0, Reason: "seen", By: string(rune('A' + i))}, Policy, f.clock.Now())
+		if err == nil {
+			_, err = f.Apply(t.Context(), st)
+		}
+		errs[i] = err
+	})
+	decided := 0
+	for _, err := range errs {
+		switch {
+		case err == nil:
+			decided++
+		case !errors.Is(err, adapter.ErrLost):
+			t.Error(err)
+		}
+	}
+	if decided != 1 {
+		t.Errorf("%d people decided", decided)
+	}
+	f.clean(t)
+}

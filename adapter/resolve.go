@@ -1,0 +1,111 @@
+package adapter
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+)
+
+// Limits of what a person writes about a decision, in characters.
+const (
+	MaxReason = 1000
+	MaxPerson = 100
+)
+
+// A Resolution is a person's decision about a payment in doubt.
+type Resolution struct {
+	Confirm bool   // the platform has carried the payment out; otherwise it has not and will not
+	Reason  string // what the decision rests on: 1 to MaxReason characters
+	By      string // who decided: 1 to MaxPerson characters
+}
+
+// Resolved is the step out of doubt that a person decided on. Confirmed, the money that is
+// still reserved is captured (a refund's is restored); declined, it is released and nobody is
+// told, since the platform has given its last word already. Reason and name go into the
+// history, with whatever space they hold turned into single blanks.
+//
+// The error is ErrNotInDoubt, or wraps ErrInvalid and names the field.
+func (p Payment) Resolved(r Resolution, pol Policy, at time.Time) (Step, error) {
+	reason, err := written("reason", r.Reason, MaxReason)
+	if err != nil {
+		return Step{}, err
+	}
+	by, err := written("by", r.By, MaxPerson)
+	if err != nil {
+		return Step{}, err
+	}
+	verb := "declined"
+	if r.Confirm {
+		verb = "confirmed"
+	}
+	return p.endDoubt(EventResolved, r.Confirm, fmt.Sprintf("%s by %s: %s", verb, by, reason), pol, at)
+}
+
+// Proven is the step out of doubt that the platform's own books leave no choice about;
+// evidence tells what they say. Its error is ErrNotInDoubt.
+func (p Payment) Proven(credited bool, evidence string, pol Policy, at time.Time) (Step, error) {
+	return p.endDoubt(EventProven, credited, evidence, pol, at)
+}
+
+func (p Payment) endDoubt(kind EventKind, confirm bool, detail string, _ Policy, at time.Time) (Step, error) {
+	if p.State != InDoubt {
+		return Step{}, fmt.Errorf("%w: payment %s is %s", ErrNotInDoubt, p.Key, p.State)
+	}
+	to := Declined
+	if confirm {
+		to = Confirmed
+	}
+	s := p.step(kind, to, at)
+	s.Event.Detail = detail
+	s.After.Reason = ""
+	if !confirm {
+		s.After.Reason = detail
+	}
+	switch {
+	case confirm && p.Kind == Refund:
+		s.Move = Restore
+	case confirm:
+		s.Move = Capture
+	case p.Kind != Refund:
+		s.Move = Release
+	}
+	return s, nil
+}
+
+// written checks what a person wrote and makes it one line.
+func written(field, text string, longest int) (string, error) {
+	if !utf8.ValidString(text) {
+		return "", fmt.Errorf("%w: %s is not valid UTF-8", ErrInvalid, field)
+	}
+	text = strings.Join(strings.Fields(text), " ")
+	switch n := utf8.RuneCountInString(text); {
+	case n == 0:
+		return "", fmt.Errorf("%w: %s is missing", ErrInvalid, field)
+	case n > longest:
+		return "", fmt.Errorf("%w: %s has %d characters, more than %d", ErrInvalid, field, n, longest)
+	case strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsGraphic(r) }):
+		return "", fmt.Errorf("%w: %s has characters that cannot be shown", ErrInvalid, field)
+	}
+	return text, nil
+}
+
+// Resolve settles a payment in doubt as a person decided, if it is still as that person saw
+// it: p is the payment as read, and ErrLost says that it has changed since. The money moves
+// in the same transaction. Other errors are those of Resolved.
+func (s *Service) Resolve(ctx context.Context, p Payment, r Resolution) (Payment, error) {
+	step, err := p.Resolved(r, s.policy, s.now())
+	if err != nil {
+		return p, err
+	}
+	after, err := s.store.Apply(context.WithoutCancel(ctx), step)
+	if err != nil {
+		return p, err
+	}
+	if !after.NextAt.IsZero() {
+		s.workers.Kick()
+	}
+	return after, nil
+}

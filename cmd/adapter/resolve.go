@@ -1,0 +1,61 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"time"
+
+	"github.com/partnerkit/partnerkit/adapter"
+)
+
+type resolveCmd struct {
+	databaseFlags
+	outputFlags
+	ID      string `arg:"" help:"The payment's id (32 characters) or number."`
+	Confirm bool   `xor:"decision" required:"" help:"The platform has it: the reserved money is captured (a refund's is restored)."`
+	Decline bool   `xor:"decision" required:"" help:"The platform does not have it: the reserved money is released."`
+	Reason  string `required:"" placeholder:"TEXT" help:"What the decision rests on. It stays in the payment's history."`
+	By      string `required:"" placeholder:"NAME" help:"Who decides. It stays in the payment's history."`
+}
+
+// Help is shown by payments resolve --help.
+func (resolveCmd) Help() string {
+	return `A payment is in doubt when the platform refused it after an earlier call that may have been carried out; its money stays reserved. Look at what the platform shows for the user before deciding: nobody asks again.
+
+Examples:
+  adapter payments list --state in_doubt
+  adapter payments resolve 41 --confirm --by "Anna Petrova" --reason "balance grew by 100.00 on 3 November, ticket 1207"`
+}
+
+// Run decides.
+func (c resolveCmd) Run(ctx context.Context, out io.Writer, log *slog.Logger) (err error) {
+	st, err := c.open(ctx, log)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, st.Close()) }()
+	p, err := findPayment(ctx, st, c.ID)
+	if err != nil {
+		return err
+	}
+	service := adapter.NewService(st, noWorkers{}, policy(serveDefaults), time.Now)
+	p, err = service.Resolve(ctx, p, adapter.Resolution{Confirm: c.Confirm, Reason: c.Reason, By: c.By})
+	switch {
+	case errors.Is(err, adapter.ErrInvalid):
+		return refuse([]error{err})
+	case err != nil:
+		return err
+	}
+	return printPayment(ctx, out, c.outputFlags, st, p)
+}
+
+// noWorkers stands in for a pool in a command that only writes: what falls due is left to a
+// running service, which looks for it.
+type noWorkers struct{}
+
+func (noWorkers) Admit(context.Context) bool { return false }
+func (noWorkers) Submit(adapter.Payment)     {}
+func (noWorkers) Return()                    {}
+func (noWorkers) Kick()                      {}
