@@ -36,6 +36,7 @@ type Config struct {
 	Verify  func(token string) (Grant, error)
 	Payins  Payins     // nil without Any.Money: then there are no payins
 	Store   PayinStore // required with Payins
+	Act     Act        // keeps the audit log; nil for none
 	Version string     // of the program, for the document
 	Log     *slog.Logger
 }
@@ -59,7 +60,7 @@ func New(cfg Config) http.Handler {
 		"bearer": {Type: "http", Scheme: "bearer", BearerFormat: "JWT", Description: "adapter token mint --name NAME --scope SCOPE"},
 	}
 	h := humamux.New(r, config)
-	h.UseMiddleware(guard(h, cfg.Verify))
+	h.UseMiddleware(guard(h, cfg.Verify), audit(cfg.Act, cfg.Log))
 	if cfg.Payins != nil {
 		(&payins{payins: cfg.Payins, store: cfg.Store, log: cfg.Log}).mount(h)
 	}
@@ -91,7 +92,7 @@ func guard(h huma.API, verify func(string) (Grant, error)) func(huma.Context, fu
 				return
 			}
 		}
-		next(ctx)
+		next(huma.WithValue(ctx, grantKey{}, grant))
 	}
 }
 

@@ -59,9 +59,12 @@ func (s *Store) AddPayin(ctx context.Context, p adapter.Payin) (stored adapter.P
 			first = true
 			return scan(&stored.Num)
 		}})
-		return nil
+		if err := t.flush(ctx); err != nil || first {
+			return err
+		}
+		return errKnown
 	})
-	if err == nil && !first {
+	if errors.Is(err, errKnown) {
 		stored, err = s.repeatedPayin(ctx, p)
 	}
 	if err != nil {

@@ -29,13 +29,13 @@ func (s *Store) Accept(ctx context.Context, p adapter.Payment) (stored adapter.P
 	}
 	p.NextAt, p.ReceivedAt, p.UpdatedAt = whole(p.NextAt), whole(p.ReceivedAt), whole(p.UpdatedAt)
 	o := newAccept(p)
-	if p.Kind == adapter.Refund {
-		err = s.refund(context.WithoutCancel(ctx), o)
+	if p.Kind == adapter.Refund || actOf(ctx) != nil {
+		err = s.acceptAlone(context.WithoutCancel(ctx), o)
 	} else if err = s.committer.put(o); err == nil {
 		err = o.wait(ctx)
 	}
 	if errors.Is(err, adapter.ErrConflict) {
-		return o.payment, false, s.conflict(context.WithoutCancel(ctx), o.payment, p)
+		return o.payment, false, s.conflict(unacted(context.WithoutCancel(ctx)), o.payment, p)
 	} else if err != nil {
 		return adapter.Payment{}, false, fmt.Errorf("accept payment %s: %w", p.Key, err)
 	}
@@ -57,9 +57,13 @@ func (s *Store) acceptable(p adapter.Payment) error {
 	return nil
 }
 
-// refund accepts a refund in a transaction of its own: what is left of the original payment
-// is known only while its row is locked.
-func (s *Store) refund(ctx context.Context, o *op) error {
+// errKnown undoes a transaction that found what it was to store.
+var errKnown = errors.New("known")
+
+// acceptAlone accepts a payment in a transaction of its own: a refund, since what is left of
+// the original payment is known only while its row is locked, and what a person asked for,
+// with its line of the audit log.
+func (s *Store) acceptAlone(ctx context.Context, o *op) error {
 	p := o.payment
 	err := s.db.write(ctx, func(t tx) error {
 		var (
@@ -67,22 +71,29 @@ func (s *Store) refund(ctx context.Context, o *op) error {
 			refunded int64
 			known    bool
 		)
-		t.add(s.sql.selectPayments.stmts([]any{p.RefundOf}, s.scanInto(func(q adapter.Payment) { original = q }))...)
-		t.add(&stmt{
-			sql:  `SELECT CAST(coalesce(sum(amount), 0) AS BIGINT) FROM payments WHERE refund_of = $1 AND state <> 'declined'`,
-			args: []any{p.RefundOf}, row: func(scan scanner) error { return scan(&refunded) },
-		})
-		t.add(s.sql.selectByKey.stmts([]any{p.Key.Platform, p.Key.ID}, s.scanInto(func(adapter.Payment) { known = true }))...)
-		if err := t.flush(ctx); err != nil || known {
-			return err
+		if p.Kind == adapter.Refund {
+			t.add(s.sql.selectPayments.stmts([]any{p.RefundOf}, s.scanInto(func(q adapter.Payment) { original = q }))...)
+			t.add(&stmt{
+				sql:  `SELECT CAST(coalesce(sum(amount), 0) AS BIGINT) FROM payments WHERE refund_of = $1 AND state <> 'declined'`,
+				args: []any{p.RefundOf}, row: func(scan scanner) error { return scan(&refunded) },
+			})
 		}
-		if err := refundable(p, original, money.New(refunded, s.cfg.Currency)); err != nil {
+		t.add(s.sql.selectByKey.stmts([]any{p.Key.Platform, p.Key.ID}, s.scanInto(func(adapter.Payment) { known = true }))...)
+		switch err := t.flush(ctx); {
+		case err != nil:
 			return err
+		case known:
+			return errKnown
+		}
+		if p.Kind == adapter.Refund {
+			if err := refundable(p, original, money.New(refunded, s.cfg.Currency)); err != nil {
+				return err
+			}
 		}
 		s.insert(t, []*op{o})
 		return nil
 	})
-	if err != nil {
+	if err != nil && !errors.Is(err, errKnown) {
 		return err
 	}
 	s.repeats(ctx, []*op{o})
@@ -173,13 +184,32 @@ func (s *Store) Apply(ctx context.Context, st adapter.Step) (adapter.Payment, er
 		return st.Before, fmt.Errorf("%w: step of payment %s does not lead from one version to the next", adapter.ErrInvalid, st.Before.Key)
 	}
 	o := newStep(&st)
-	if err := s.committer.put(o); err != nil {
+	var err error
+	if actOf(ctx) != nil {
+		err = s.applyAlone(context.WithoutCancel(ctx), o)
+	} else if err = s.committer.put(o); errors.Is(err, adapter.ErrClosed) {
 		return st.Before, err
+	} else {
+		err = o.wait(ctx)
 	}
-	if err := o.wait(ctx); err != nil {
+	if err != nil {
 		return st.Before, fmt.Errorf("apply step of payment %s: %w", st.Before.Key, err)
 	}
 	return o.payment, nil
+}
+
+// applyAlone writes a step that a person decided on, with its line of the audit log.
+func (s *Store) applyAlone(ctx context.Context, o *op) error {
+	err := s.db.write(ctx, func(t tx) error {
+		if err := s.group(ctx, t, nil, []*op{o}, true); err != nil {
+			return err
+		}
+		return o.err
+	})
+	if err == nil {
+		s.tell(ctx, o)
+	}
+	return err
 }
 
 // Claim leases up to n payments that are due to this process, those that wait longest first.

@@ -104,6 +104,7 @@ func Open(ctx context.Context, cfg Config) (_ *Store, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("open database: %w", err)
 	}
+	s.db = audited{s.db, s}
 	s.sql = newStatements(s.db.dialect())
 	s.committer = committer{store: s, limit: s.cfg.Committers}
 	if err := s.begin(ctx); err != nil {

@@ -143,7 +143,7 @@ func (c serveCmd) mountAnymoney(server *web.Server, st *store.Store, keys *vault
 	server.Handle(anymoney.CallbackPath, anymoney.NewReceiver(payins, anymoney.ReceiverConfig{
 		Merchant: client.Merchant(), Key: wire.Key(c.AnymoneyKey), Window: c.AnymoneyWindow, Log: log, Observe: metrics.CalledBack,
 	}))
-	calls := api.New(api.Config{Verify: verifier(tokens), Payins: payins, Store: st, Version: version, Log: log})
+	calls := api.New(api.Config{Verify: verifier(tokens), Payins: payins, Store: st, Act: st.Act, Version: version, Log: log})
 	server.Handle(api.Base+"{call:.*}", calls)
 	server.Handle("/openapi.json", calls, http.MethodGet)
 	if c.ReceiveOnly {

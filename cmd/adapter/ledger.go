@@ -38,7 +38,7 @@ type movementFlags struct {
 // move is Store.Deposit or Store.Withdraw.
 type move func(st *store.Store, ctx context.Context, user string, amount money.Amount, note, key string) (ledger.Balance, error)
 
-func (f movementFlags) run(ctx context.Context, out io.Writer, log *slog.Logger, m move) (err error) {
+func (f movementFlags) run(ctx context.Context, out io.Writer, log *slog.Logger, by operator, m move) (err error) {
 	amount, err := money.Parse(f.Amount, currency)
 	if err != nil {
 		return refuse([]error{fmt.Errorf("amount: %w", err)})
@@ -54,10 +54,14 @@ func (f movementFlags) run(ctx context.Context, out io.Writer, log *slog.Logger,
 		return err
 	}
 	defer func() { err = errors.Join(err, st.Close()) }()
-	if _, err := st.User(ctx, f.User); err != nil {
-		return fmt.Errorf("user %s: %w", f.User, err)
-	}
-	b, err := m(st, ctx, f.User, amount, f.Note, f.Key)
+	var b ledger.Balance
+	err = by.act(ctx, st, "user/"+f.User, fmt.Sprintf("%s, key %s", amount, f.Key), func(ctx context.Context) error {
+		if _, err := st.User(ctx, f.User); err != nil {
+			return fmt.Errorf("user %s: %w", f.User, err)
+		}
+		b, err = m(st, ctx, f.User, amount, f.Note, f.Key)
+		return err
+	})
 	if err != nil {
 		return err
 	}
@@ -67,15 +71,15 @@ func (f movementFlags) run(ctx context.Context, out io.Writer, log *slog.Logger,
 type depositCmd struct{ movementFlags }
 
 // Run adds the amount.
-func (c depositCmd) Run(ctx context.Context, out io.Writer, log *slog.Logger) error {
-	return c.run(ctx, out, log, (*store.Store).Deposit)
+func (c depositCmd) Run(ctx context.Context, out io.Writer, log *slog.Logger, by operator) error {
+	return c.run(ctx, out, log, by, (*store.Store).Deposit)
 }
 
 type withdrawCmd struct{ movementFlags }
 
 // Run takes the amount.
-func (c withdrawCmd) Run(ctx context.Context, out io.Writer, log *slog.Logger) error {
-	return c.run(ctx, out, log, (*store.Store).Withdraw)
+func (c withdrawCmd) Run(ctx context.Context, out io.Writer, log *slog.Logger, by operator) error {
+	return c.run(ctx, out, log, by, (*store.Store).Withdraw)
 }
 
 // balanceJSON is a balance as commands print it; amounts are decimals.

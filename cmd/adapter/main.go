@@ -35,6 +35,7 @@ type cli struct {
 	Config    kong.ConfigFlag  `placeholder:"FILE" help:"YAML file with the same names as the flags."`
 	LogFormat string           `default:"${log_format}" placeholder:"FORMAT" help:"json or text. Default: text on a terminal, json elsewhere."`
 	LogLevel  string           `default:"info" placeholder:"LEVEL" help:"debug, info, warn or error. Default: ${default}."`
+	As        string           `default:"${account}" placeholder:"NAME" help:"Who is acting, for the audit log. Default: the account that runs the command."`
 	Version   kong.VersionFlag `help:"Print the version and exit."`
 
 	Serve     serveCmd     `cmd:"" help:"Run the service."`
@@ -45,6 +46,7 @@ type cli struct {
 	Payments  paymentsCmd  `cmd:"" help:"List and show payments, pay directly, refund."`
 	Payins    payinsCmd    `cmd:"" help:"Any.Money: make orders that credit users, and see what became of them."`
 	Token     tokenCmd     `cmd:"" help:"Mint tokens."`
+	Audit     auditCmd     `cmd:"" help:"What persons did: who, what, on what, when, with what result."`
 }
 
 const description = `The partner's side of Integra: no payment lost, none doubled, whatever fails.
@@ -79,7 +81,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		kong.Writers(stdout, stderr),
 		kong.Exit(func(code int) { exit = code }),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}),
-		kong.Vars{"version": version, "log_format": defaultLogFormat(stderr)},
+		kong.Vars{"version": version, "log_format": defaultLogFormat(stderr), "account": account()},
 	)
 	if err != nil { // a mistake in the tags above
 		_, _ = fmt.Fprintln(stderr, "adapter:", err)
@@ -106,6 +108,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 
 	command.BindTo(ctx, (*context.Context)(nil))
 	command.BindTo(stdout, (*io.Writer)(nil))
+	command.Bind(newOperator(c.As, command))
 	err = command.Run(log)
 	var bad *configError
 	switch {

@@ -88,11 +88,15 @@ type createPayinCmd struct {
 }
 
 // Run makes an order.
-func (c createPayinCmd) Run(ctx context.Context, out io.Writer, log *slog.Logger) error {
+func (c createPayinCmd) Run(ctx context.Context, out io.Writer, log *slog.Logger, by operator) error {
 	return c.use(ctx, log, func(payins *anymoney.Payins, st *store.Store) error {
-		p, _, err := payins.Create(ctx, adapter.PayinRequest{
-			ExternalID: c.ExternalID, Key: c.Key, User: c.User, Amount: c.Amount, InCurr: c.Curr, OutCurr: c.OutCurr,
-			Payway: c.Payway, Payer: c.Payer, Contact: c.Contact, Code: c.Code,
+		var p adapter.Payin
+		err := by.act(ctx, st, "user/"+c.User, fmt.Sprintf("%s %s through %s", c.Amount, c.Curr, c.Payway), func(ctx context.Context) (err error) {
+			p, _, err = payins.Create(ctx, adapter.PayinRequest{
+				ExternalID: c.ExternalID, Key: c.Key, User: c.User, Amount: c.Amount, InCurr: c.Curr, OutCurr: c.OutCurr,
+				Payway: c.Payway, Payer: c.Payer, Contact: c.Contact, Code: c.Code,
+			})
+			return err
 		})
 		if err != nil {
 			return err

@@ -181,7 +181,7 @@ type actFlags struct {
 
 // act accepts a payment and carries it as far as it goes at once. If it is not settled then,
 // a running service goes on with it.
-func (f actFlags) act(ctx context.Context, out io.Writer, log *slog.Logger, make func(*store.Store) (adapter.Payment, error)) (err error) {
+func (f actFlags) act(ctx context.Context, out io.Writer, log *slog.Logger, by operator, make func(*store.Store) (adapter.Payment, error)) (err error) {
 	p, err := openPartner(ctx, f.databaseFlags, f.keyFlags, f.platformFlags, f.notifyFlags, log)
 	if err != nil {
 		return err
@@ -197,7 +197,14 @@ func (f actFlags) act(ctx context.Context, out io.Writer, log *slog.Logger, make
 		return err
 	}
 	pay.Owner, pay.NextAt = p.store.Owner(), time.Now().UTC().Truncate(time.Microsecond).Add(pol.Lease)
-	stored, first, err := p.store.Accept(ctx, pay)
+	var (
+		stored adapter.Payment
+		first  bool
+	)
+	err = by.act(ctx, p.store, "payment/"+pay.Key.ID, fmt.Sprintf("%s of user %s, key %s", pay.Amount, pay.User, f.Key), func(ctx context.Context) error {
+		stored, first, err = p.store.Accept(ctx, pay)
+		return err
+	})
 	if err != nil {
 		return err
 	}
@@ -226,12 +233,12 @@ type createCmd struct {
 }
 
 // Run makes a direct payment.
-func (c createCmd) Run(ctx context.Context, out io.Writer, log *slog.Logger) error {
+func (c createCmd) Run(ctx context.Context, out io.Writer, log *slog.Logger, by operator) error {
 	amount, err := money.Parse(c.Amount, currency)
 	if err != nil {
 		return refuse([]error{fmt.Errorf("amount: %w", err)})
 	}
-	return c.act(ctx, out, log, func(st *store.Store) (adapter.Payment, error) {
+	return c.act(ctx, out, log, by, func(st *store.Store) (adapter.Payment, error) {
 		if _, err := st.User(ctx, c.User); err != nil {
 			return adapter.Payment{}, fmt.Errorf("user %s: %w", c.User, err)
 		}
@@ -246,7 +253,7 @@ type refundCmd struct {
 }
 
 // Run makes a refund.
-func (c refundCmd) Run(ctx context.Context, out io.Writer, log *slog.Logger) error {
+func (c refundCmd) Run(ctx context.Context, out io.Writer, log *slog.Logger, by operator) error {
 	var part money.Amount
 	if c.Amount != "" {
 		var err error
@@ -254,7 +261,7 @@ func (c refundCmd) Run(ctx context.Context, out io.Writer, log *slog.Logger) err
 			return refuse([]error{fmt.Errorf("amount: %w", err)})
 		}
 	}
-	return c.act(ctx, out, log, func(st *store.Store) (adapter.Payment, error) {
+	return c.act(ctx, out, log, by, func(st *store.Store) (adapter.Payment, error) {
 		original, err := findPayment(ctx, st, c.ID)
 		if err != nil {
 			return adapter.Payment{}, err

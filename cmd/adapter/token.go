@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"strings"
 	"time"
 
 	"github.com/partnerkit/partnerkit/adapter"
@@ -29,7 +30,7 @@ type mintCmd struct {
 }
 
 // Run prints the token alone.
-func (c mintCmd) Run(_ context.Context, out io.Writer, log *slog.Logger) error {
+func (c mintCmd) Run(ctx context.Context, out io.Writer, log *slog.Logger, by operator) error {
 	faults := c.keyFlags.faults(c.databaseFlags)
 	switch {
 	case c.User != "" && (c.Name != "" || len(c.Scope) > 0):
@@ -50,11 +51,32 @@ func (c mintCmd) Run(_ context.Context, out io.Writer, log *slog.Logger) error {
 		return err
 	}
 	text, err := c.mint(keys)
+	if err == nil {
+		err = c.record(ctx, log, by)
+	}
 	if err != nil {
 		return err
 	}
 	_, err = fmt.Fprintln(out, text)
 	return err
+}
+
+// record puts the minting into the audit log, if there is a database yet.
+func (c mintCmd) record(ctx context.Context, log *slog.Logger, by operator) (err error) {
+	if c.isNew() {
+		log.WarnContext(ctx, "minted without a line in the audit log: there is no database yet")
+		return nil
+	}
+	st, err := openStore(ctx, c.databaseFlags, log)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, st.Close()) }()
+	on, detail := "token/"+c.Name, fmt.Sprintf("scopes %s, good for %s", strings.Join(c.Scope, ","), c.TTL)
+	if c.User != "" {
+		on, detail = "user/"+c.User, fmt.Sprintf("notify token, good for %s", c.TTL)
+	}
+	return by.act(ctx, st, on, detail, func(context.Context) error { return nil })
 }
 
 func (c mintCmd) mint(keys *vault.Vault) (string, error) {

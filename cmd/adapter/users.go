@@ -31,14 +31,18 @@ type registerCmd struct {
 }
 
 // Run registers the user and prints its hash.
-func (c registerCmd) Run(ctx context.Context, out io.Writer, log *slog.Logger) (err error) {
+func (c registerCmd) Run(ctx context.Context, out io.Writer, log *slog.Logger, by operator) (err error) {
 	p, err := openPartner(ctx, c.databaseFlags, c.keyFlags, c.platformFlags, c.notifyFlags, log)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, p.close()) }()
-	u, err := p.users.Register(ctx, integra.Registration{
-		Login: c.Login, Email: c.Email, Phone: c.Phone, SuggestedDomain: c.SuggestedSite, InviterID: c.InviterID,
+	var u adapter.User
+	err = by.act(ctx, p.store, "login/"+c.Login, "", func(ctx context.Context) error {
+		u, err = p.users.Register(ctx, integra.Registration{
+			Login: c.Login, Email: c.Email, Phone: c.Phone, SuggestedDomain: c.SuggestedSite, InviterID: c.InviterID,
+		})
+		return err
 	})
 	if err != nil {
 		return err
@@ -92,7 +96,7 @@ type loginLinkCmd struct {
 }
 
 // Run prints the link alone, so that it can be piped.
-func (c loginLinkCmd) Run(ctx context.Context, out io.Writer, log *slog.Logger) (err error) {
+func (c loginLinkCmd) Run(ctx context.Context, out io.Writer, log *slog.Logger, by operator) (err error) {
 	var screen wire.Deeplink
 	if c.Screen != "" {
 		if screen, err = wire.ParseDeeplink(c.Screen); err != nil {
@@ -104,7 +108,11 @@ func (c loginLinkCmd) Run(ctx context.Context, out io.Writer, log *slog.Logger) 
 		return err
 	}
 	defer func() { err = errors.Join(err, p.close()) }()
-	link, err := p.users.LoginLink(ctx, c.User, screen)
+	var link string
+	err = by.act(ctx, p.store, "user/"+c.User, "", func(ctx context.Context) error {
+		link, err = p.users.LoginLink(ctx, c.User, screen)
+		return err
+	})
 	if err != nil {
 		return err
 	}

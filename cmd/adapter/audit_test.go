@@ -1,0 +1,59 @@
+package main
+
+import (
+	"encoding/json"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestCommandsAreAudited(t *testing.T) {
+	db := "sqlite:" + filepath.Join(t.TempDir(), "a.db")
+	user := strings.Repeat("u", 32)
+	for _, tt := range []struct {
+		args []string
+		code int
+	}{
+		{[]string{"migrate"}, exitOK},
+		{[]string{"migrate"}, exitOK}, // nothing left to do is no action
+		{[]string{"ledger", "deposit", user, "10", "--key", "k7"}, exitFailed},
+		{[]string{"ledger", "balance", user}, exitFailed}, // a look is none either
+		{[]string{"token", "mint", "--name", "panel", "--scope", "payins:read", "--as", "bob"}, exitOK},
+		{[]string{"token", "mint", "--user", user}, exitOK},
+	} {
+		args := append(tt.args, "--database", db)
+		if code, _, stderr := adapterRun(t, append([]string{"--as", "alice"}, args...)...); code != tt.code {
+			t.Fatalf("%v: exit code %d: %s", args, code, stderr)
+		}
+	}
+	_, out, _ := adapterRun(t, "audit", "list", "--json", "--database", db)
+	var got []actionJSON
+	if err := json.Unmarshal([]byte(out), &got); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	for i := range got {
+		if got[i].At == "" {
+			t.Errorf("line %d has no time", got[i].Num)
+		}
+		got[i].At = ""
+		got[i].Detail, _, _ = strings.Cut(got[i].Detail, ":")
+	}
+	want := []actionJSON{
+		{Num: 4, Who: "alice", Via: "cli", What: "token mint", On: "user/" + user, Result: "done", Detail: "notify token, good for 168h0m0s"},
+		{Num: 3, Who: "bob", Via: "cli", What: "token mint", On: "token/panel", Result: "done", Detail: "scopes payins"},
+		{Num: 2, Who: "alice", Via: "cli", What: "ledger deposit", On: "user/" + user, Result: "refused", Detail: "10.00 RUB, key k7"},
+		{Num: 1, Who: "alice", Via: "cli", What: "migrate", Result: "done"},
+	}
+	want[3].Detail = got[len(got)-1].Detail // the names of the steps, whichever there are
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("audit log (-want +got):\n%s", diff)
+	}
+	if _, out, _ := adapterRun(t, "audit", "list", "--database", db, "--who", "bob"); strings.Count(out, "\n") != 2 || !strings.Contains(out, "token/panel") {
+		t.Errorf("only bob's:\n%s", out)
+	}
+	if code, _, stderr := adapterRun(t, "audit", "list", "--database", db, "--via", "door"); code != exitUsage || !strings.Contains(stderr, "--via") {
+		t.Errorf("exit code %d: %s", code, stderr)
+	}
+}
