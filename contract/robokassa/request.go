@@ -1,0 +1,296 @@
+package robokassa
+
+import (
+	"errors"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/partnerkit/partnerkit/contract/money"
+)
+
+// A Request is what a shop sends to the payment page, and, with fewer fields, to CoFPayment,
+// Recurring and Confirm. Everything is text as it was sent, "" for what was not.
+type Request struct {
+	Login, OutSum, InvID  string
+	Description           string
+	Signature             string
+	Receipt               string // see ParseReceipt
+	Currency, UserIP      string
+	IncCurrLabel          string   // the method that the shop suggests
+	PaymentMethods        []string // the only methods that the shop wants
+	Culture, Encoding     string
+	Email                 string
+	Expiration            string // YYYY-MM-DDThh:mm, Moscow time
+	IsTest                bool   // exactly "1"
+	Recurring             bool
+	PreviousID            string
+	StepByStep            bool
+	ResultURL2            string
+	SuccessURL2, FailURL2 string
+	SuccessMethod         string // GET or POST
+	FailMethod            string
+	Token                 string // OpKey of an earlier operation with a card
+	Shp                   Fields
+}
+
+// NewRequest reads a request from the fields of a query or form.
+func NewRequest(f Fields) Request {
+	return Request{
+		Login: f.Get(FieldLogin), OutSum: f.Get(FieldOutSum), InvID: f.Get(FieldInvID),
+		Description: f.Get(FieldDescription), Signature: f.Get(FieldSignature), Receipt: f.Get(FieldReceipt),
+		Currency: f.Get(FieldCurrency), UserIP: f.Get(FieldUserIP),
+		IncCurrLabel: f.Get(FieldIncCurrLabel), PaymentMethods: f.All(FieldPaymentMethods),
+		Culture: f.Get(FieldCulture), Encoding: f.Get(FieldEncoding), Email: f.Get(FieldEmail),
+		Expiration: f.Get(FieldExpiration), IsTest: f.Get(FieldIsTest) == "1",
+		Recurring: strings.EqualFold(f.Get(FieldRecurring), "true"), PreviousID: f.Get(FieldPreviousID),
+		StepByStep: strings.EqualFold(f.Get(FieldStepByStep), "true"), ResultURL2: f.Get(FieldResultURL2),
+		SuccessURL2: f.Get(FieldSuccessURL2), SuccessMethod: f.Get(FieldSuccessMethod),
+		FailURL2: f.Get(FieldFailURL2), FailMethod: f.Get(FieldFailMethod),
+		Token: f.Get(FieldToken), Shp: f.Shp(),
+	}
+}
+
+// Fields writes the request with the documented names; what is empty is left out.
+func (r Request) Fields() Fields {
+	var list Fields
+	add := func(name, value string) {
+		if value != "" {
+			list = append(list, Field{name, value})
+		}
+	}
+	flag := func(name, value string, set bool) {
+		if set {
+			add(name, value)
+		}
+	}
+	add(FieldLogin, r.Login)
+	add(FieldOutSum, r.OutSum)
+	add(FieldInvID, r.InvID)
+	add(FieldPreviousID, r.PreviousID)
+	add(FieldDescription, r.Description)
+	add(FieldSignature, r.Signature)
+	add(FieldReceipt, r.Receipt)
+	add(FieldCurrency, r.Currency)
+	add(FieldUserIP, r.UserIP)
+	add(FieldIncCurrLabel, r.IncCurrLabel)
+	for _, m := range r.PaymentMethods {
+		add(FieldPaymentMethods, m)
+	}
+	add(FieldCulture, r.Culture)
+	add(FieldEncoding, r.Encoding)
+	add(FieldEmail, r.Email)
+	add(FieldExpiration, r.Expiration)
+	flag(FieldIsTest, "1", r.IsTest)
+	flag(FieldRecurring, "true", r.Recurring)
+	flag(FieldStepByStep, "true", r.StepByStep)
+	add(FieldResultURL2, r.ResultURL2)
+	add(FieldSuccessURL2, r.SuccessURL2)
+	add(FieldSuccessMethod, r.SuccessMethod)
+	add(FieldFailURL2, r.FailURL2)
+	add(FieldFailMethod, r.FailMethod)
+	add(FieldToken, r.Token)
+	return append(list, r.Shp...)
+}
+
+// Base is what the shop signs with password 1: every modifier that is sent, each as it is sent.
+func (r Request) Base() Base { return newBase(r.Shp.sorted(foldedOrder), r.parts()) }
+
+func (r Request) parts() []string {
+	parts := []string{r.Login, r.OutSum, r.InvID}
+	add := func(value string) {
+		if value != "" {
+			parts = append(parts, value)
+		}
+	}
+	add(r.Currency)
+	add(r.UserIP)
+	add(r.Receipt)
+	if r.StepByStep {
+		add("true")
+	}
+	add(r.ResultURL2)
+	add(r.SuccessURL2)
+	add(r.SuccessMethod)
+	add(r.FailURL2)
+	add(r.FailMethod)
+	add(r.Token)
+	return parts
+}
+
+// Accepted lists the bases under which a signature is good, the documented one first: with the
+// Receipt decoded up to twice more, with and without OutSumCurrency and UserIp, and with the
+// Shp_ fields in either order.
+func (r Request) Accepted() []Base {
+	bare := r
+	bare.Currency, bare.UserIP = "", ""
+	readings := []Request{r}
+	if r.Currency != "" || r.UserIP != "" {
+		readings = append(readings, bare)
+	}
+	var list []Base
+	for _, reading := range readings {
+		for _, receipt := range decodings(r.Receipt) {
+			reading.Receipt = receipt
+			parts := reading.parts()
+			list = append(list, newBase(r.Shp.sorted(foldedOrder), parts))
+			if b := newBase(r.Shp.sorted(byteOrder), parts); b != list[len(list)-1] {
+				list = append(list, b)
+			}
+		}
+	}
+	return list
+}
+
+// decodings returns text and what one and two percent-decodes make of it, as far as they
+// change anything.
+func decodings(text string) []string {
+	list := []string{text}
+	for range 2 {
+		// Only what still has an escape is decoded: a blank may be a plus, and a plus in
+		// raw JSON is a plus.
+		if !strings.Contains(text, "%") {
+			break
+		}
+		next, err := url.QueryUnescape(text)
+		if err != nil || next == text || !utf8.ValidString(next) {
+			break
+		}
+		text = next
+		list = append(list, text)
+	}
+	return list
+}
+
+// Verify returns nil if the request bears the signature that the password makes of one of its
+// Accepted bases, and ErrSignature if not.
+func (r Request) Verify(a Algorithm, p Password) error {
+	for _, b := range r.Accepted() {
+		if b.Verify(a, p, r.Signature) == nil {
+			return nil
+		}
+	}
+	return ErrSignature
+}
+
+// Signed returns the request with its signature.
+func (r Request) Signed(a Algorithm, p Password) Request {
+	r.Signature = r.Base().Sign(a, p)
+	return r
+}
+
+// ParseSum reads a sum of roubles, or of another currency of hundredths: more than zero, with
+// a point, and no decimals but zeros after the second. The error is a *money.FormatError.
+func ParseSum(text string, c money.Currency) (money.Amount, error) {
+	short := text
+	if whole, part, ok := strings.Cut(text, "."); ok && len(part) > c.Digits() && strings.Trim(part[c.Digits():], "0") == "" {
+		short = strings.TrimSuffix(whole+"."+part[:c.Digits()], ".")
+	}
+	a, err := money.Parse(short, c)
+	if format, ok := errors.AsType[*money.FormatError](err); ok {
+		format.Text = text
+	}
+	return a, err
+}
+
+// SixDigits writes a sum as live messages do: 100.500000.
+func SixDigits(a money.Amount) string { return a.Decimal().StringFixed(6) }
+
+// ParseInvID reads the number of an invoice; ok is false if it is out of range. Absent, empty
+// and 0 are 0: Robokassa assigns a number.
+func ParseInvID(text string) (id int64, ok bool) {
+	if text == "" {
+		return 0, true
+	}
+	if strings.Trim(text, "0123456789") != "" {
+		return 0, false
+	}
+	id, err := strconv.ParseInt(text, 10, 64)
+	return id, err == nil
+}
+
+// A Key is a password and an algorithm, with a name for people: "password 1 of the test mode".
+type Key struct {
+	Name      string
+	Algorithm Algorithm
+	Password  Password
+}
+
+// Diagnose says how the signature of a request that Verify refused came about, as far as one of the
+// usual mistakes made it: another password or algorithm, another order, form of the sum or
+// encoding. keys holds the right key first. "" means that none of them did.
+func (r Request) Diagnose(keys []Key) string {
+	if strings.TrimSpace(r.Signature) == "" {
+		return "there is no signature"
+	}
+	for _, m := range mistakes(r) {
+		for i, k := range keys {
+			for _, a := range Algorithms() {
+				for _, b := range m.bases {
+					if b.Verify(a, k.Password, r.Signature) != nil {
+						continue
+					}
+					return strings.Join(slices.DeleteFunc([]string{
+						m.note, when(i > 0, "signed with "+k.Name), when(a != keys[0].Algorithm, "hashed with "+string(a)+" instead of "+string(keys[0].Algorithm)),
+					}, func(s string) bool { return s == "" }), "; ")
+				}
+			}
+		}
+	}
+	return ""
+}
+
+func when(is bool, text string) string {
+	if is {
+		return text
+	}
+	return ""
+}
+
+type mistake struct {
+	note  string
+	bases []Base
+}
+
+// mistakes lists what clients are known to sign instead.
+func mistakes(r Request) []mistake {
+	list := []mistake{{"", r.Accepted()}}
+	try := func(note string, change func(*Request)) {
+		c := r
+		change(&c)
+		list = append(list, mistake{note, c.Accepted()})
+	}
+	try("Receipt is signed percent-encoded but was sent less encoded", func(c *Request) { c.Receipt = url.QueryEscape(c.Receipt) })
+	try("Receipt is not signed", func(c *Request) { c.Receipt = "" })
+	try("the addresses (ResultUrl2, SuccessUrl2, FailUrl2) are signed percent-encoded but were sent plain", func(c *Request) {
+		c.ResultURL2, c.SuccessURL2, c.FailURL2 = url.QueryEscape(c.ResultURL2), url.QueryEscape(c.SuccessURL2), url.QueryEscape(c.FailURL2)
+	})
+	try("ResultUrl2, SuccessUrl2 and FailUrl2 are not signed", func(c *Request) {
+		c.ResultURL2, c.SuccessURL2, c.SuccessMethod, c.FailURL2, c.FailMethod = "", "", "", "", ""
+	})
+	try("StepByStep is not signed", func(c *Request) { c.StepByStep = false })
+	try("StepByStep is signed but was not sent", func(c *Request) { c.StepByStep = true })
+	try("Token is not signed", func(c *Request) { c.Token = "" })
+	try("the Shp_ fields are not signed", func(c *Request) { c.Shp = nil })
+	try("the values of the Shp_ fields are signed percent-encoded but were sent plain", func(c *Request) {
+		c.Shp = slices.Clone(c.Shp)
+		for i := range c.Shp {
+			c.Shp[i].Value = url.QueryEscape(c.Shp[i].Value)
+		}
+	})
+	try("InvId is signed as 0 but was sent empty", func(c *Request) { c.InvID = "0" })
+	try("InvId is not signed", func(c *Request) { c.InvID = "" })
+	if a, err := ParseSum(r.OutSum, money.RUB); err == nil {
+		try("OutSum is signed as "+a.Short()+" but was sent as "+r.OutSum, func(c *Request) { c.OutSum = a.Short() })
+		try("OutSum is signed as "+a.Text()+" but was sent as "+r.OutSum, func(c *Request) { c.OutSum = a.Text() })
+		try("OutSum is signed as "+SixDigits(a)+" but was sent as "+r.OutSum, func(c *Request) { c.OutSum = SixDigits(a) })
+	}
+	parts := r.parts()
+	slotless := slices.Concat(parts[:2], parts[3:])
+	return append(list,
+		mistake{"the slot of InvId is missing: it stays, empty, if InvId is not sent", []Base{newBase(r.Shp.sorted(foldedOrder), slotless)}},
+		mistake{"the Shp_ fields are signed in the order in which they were sent, not sorted", []Base{newBase(r.Shp, parts)}},
+	)
+}
