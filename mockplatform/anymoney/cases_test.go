@@ -2,6 +2,7 @@ package anymoney_test
 
 import (
 	"bytes"
+	"context"
 	"crypto/hmac"
 	"crypto/sha512"
 	"encoding/hex"
@@ -23,6 +24,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
 
 	"github.com/partnerkit/partnerkit/mockplatform"
 )
@@ -167,6 +169,12 @@ func runFile(t *testing.T, name string) {
 	done.Wait()
 }
 
+// tester is what a case is played for: a test, or one try of a property.
+type tester interface {
+	rapid.TB
+	Context() context.Context
+}
+
 // player plays one case after the other to a stand-in.
 type player struct {
 	server *mockplatform.Server
@@ -174,7 +182,7 @@ type player struct {
 	sink   *sink
 
 	// Of the case that is played:
-	t       *testing.T
+	t       tester
 	now     int64 // ms, of the frozen clock
 	config  map[string]any
 	results []any // of the steps; nil for those without
@@ -229,7 +237,7 @@ func (p *player) send(verb, address string, header http.Header, body []byte) (in
 	return response.StatusCode, response.Header, answer
 }
 
-func (p *player) play(t *testing.T, base json.RawMessage, c testCase) {
+func (p *player) play(t tester, base json.RawMessage, c testCase) {
 	p.t, p.now, p.results = t, firstMS, make([]any, len(c.Steps))
 	p.sink.begin()
 	p.control(http.MethodPost, "/reset", nil)
@@ -665,7 +673,7 @@ func (s *sink) of(externalID, owner string) []callback {
 }
 
 // parse reads JSON and keeps numbers as they are written.
-func parse(t *testing.T, text []byte) any {
+func parse(t tester, text []byte) any {
 	t.Helper()
 	d := json.NewDecoder(bytes.NewReader(text))
 	d.UseNumber()

@@ -226,14 +226,14 @@ func (d *draft) checkLimits() *Refusal {
 			return refused
 		}
 	}
-	switch {
-	case d.huge:
-		return refusal(CheckLimits, wire.AmountTooBig(wire.FieldAmount, d.amount))
-	case d.asked.IsZero():
+	if d.asked.IsZero() && !d.huge {
 		return tooSmall
 	}
 	if refused := d.checkLimit(d.exchangeLimit, wire.FieldInAmount); refused != nil {
 		return refused
+	}
+	if d.huge {
+		return refusal(CheckLimits, wire.AmountTooBig(wire.FieldAmount, d.amount))
 	}
 	d.quote = d.terms.quote(d.asked)
 	if d.quote.account().IsNegative() {

@@ -19,8 +19,8 @@
 //   - What a configuration leaves out: currencies, payways, pairs, exchanges and merchants are
 //     active and not disabled, there are no limits, and the type of a payway is "sci".
 //   - The rate ["1", "1"] divides. An exchange's fee is at most 1.
-//   - An amount that is too long to be a number (64 characters) is too big, whatever the
-//     limits, and is refused with them.
+//   - An amount that is too long to be a number (64 characters) is too big, also where there
+//     are no limits, and is refused with them.
 //   - Conversion at finalization looks at the exchange alone, not at limits or activity of
 //     currencies, and what the merchant gets may turn out below zero. Only done converts.
 //   - payin.get and status check an externalid as payin.create does.

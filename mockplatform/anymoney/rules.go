@@ -224,7 +224,9 @@ func isWeb(u *url.URL) bool {
 }
 
 func compileCurrency(n *node) *currency {
-	get := n.object("precision", "is_crypto", "is_active", "is_disabled")
+	get := n.object("precision", "is_crypto", "is_active", "is_disabled", "admin_min", "admin_max")
+	get("admin_min").number() // the platform does not look at either
+	get("admin_max").number()
 	active, disabled := get("is_active").boolean(true), get("is_disabled").boolean(false)
 	return &currency{
 		decimals: int32(get("precision").need().integer(0, 0, maxDecimals)), //nolint:gosec // at most maxDecimals
