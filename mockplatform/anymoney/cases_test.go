@@ -237,13 +237,19 @@ func (p *player) send(verb, address string, header http.Header, body []byte) (in
 	return response.StatusCode, response.Header, answer
 }
 
-func (p *player) play(t tester, base json.RawMessage, c testCase) {
-	p.t, p.now, p.results = t, firstMS, make([]any, len(c.Steps))
+// begin has the stand-in begin anew, at the beginning of time.
+func (p *player) begin(t tester, base json.RawMessage) {
+	p.t, p.now = t, firstMS
 	p.sink.begin()
 	p.control(http.MethodPost, "/reset", nil)
 	p.control(http.MethodPut, "/clock", map[string]any{"now_ms": p.now, "frozen": true})
 	p.control(http.MethodPut, "/anymoney/config", base)
 	p.config = parse(t, base).(map[string]any)
+}
+
+func (p *player) play(t tester, base json.RawMessage, c testCase) {
+	p.begin(t, base)
+	p.results = make([]any, len(c.Steps))
 	if c.Config != nil {
 		p.patch(c.Config)
 	}

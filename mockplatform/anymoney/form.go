@@ -35,7 +35,9 @@ func (h *handler) serveForm(w http.ResponseWriter, r *http.Request) {
 		answer.header.Set("Location", paylink)
 	case refused.HTTP != 0:
 		answer.status = refused.HTTP
-		answer.header.Set("Allow", http.MethodPost)
+		if refused.Check == CheckVerb {
+			answer.header.Set("Allow", http.MethodPost)
+		}
 	default:
 		answer.header.Set("Location", wire.ErrorURL(base, refused.Error))
 	}
