@@ -1,8 +1,12 @@
 package adaptertest
 
 import (
+	"context"
 	"errors"
+	"fmt"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/partnerkit/partnerkit/adapter"
 )
@@ -65,7 +69,7 @@ func testResolveConcurrently(t *testing.T, f *fixture) {
 	const people = 8
 	errs := make([]error, people)
 	all(people, func(i int) {
-		st, err := p.Resolved(adapter.Resolution{Confirm: i%2 == 0, Reason: "seen", By: string(rune('A' + i))}, Policy, f.clock.Now())
+		st, err := p.Resolved(adapter.Resolution{Confirm: i%2 == 0, Reason: "seen", By: fmt.Sprint("person ", i)}, Policy, f.clock.Now())
 		if err == nil {
 			_, err = f.Apply(t.Context(), st)
 		}
@@ -84,4 +88,66 @@ func testResolveConcurrently(t *testing.T, f *fixture) {
 		t.Errorf("%d people decided", decided)
 	}
 	f.clean(t)
+}
+
+// Of a user's payments those are listed that can have been carried out between two moments.
+func testUserPayments(t *testing.T, f *fixture) {
+	begin := f.clock.Now()
+	old := f.confirmed(t, 1_00)
+	f.clock.Advance(24 * time.Hour)
+	waiting := f.decide(t, f.accept(t, 2_00)) // unfinished: it may be carried out at any time
+	from := f.clock.Advance(24 * time.Hour)
+	recent := f.confirmed(t, 3_00)
+	doubt := f.doubtful(t, 4_00)
+	to := f.clock.Advance(time.Hour)
+	f.confirmed(t, 5_00)
+	other := AddUser(t, f.Store, 2, 0)
+	if _, _, err := f.Accept(t.Context(), TopUp(t, other, 6_00, f.clock.Now())); err != nil {
+		t.Fatal(err)
+	}
+
+	for _, tt := range []struct {
+		name     string
+		from, to time.Time
+		want     []adapter.Payment
+	}{
+		{"the second day", from, to, []adapter.Payment{waiting, recent, doubt}},
+		{"all but the last", begin, to, []adapter.Payment{old, waiting, recent, doubt}},
+		{"before", begin.Add(-time.Hour), begin, nil},
+	} {
+		got, err := f.UserPayments(t.Context(), f.user, tt.from, tt.to)
+		if err != nil {
+			t.Fatal(err)
+		}
+		equal(t, tt.name, got, tt.want)
+	}
+	inDoubt, err := f.InDoubt(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	equal(t, "in doubt", inDoubt, []adapter.Payment{doubt})
+}
+
+// Of two who would run something, one does, also when they are two processes.
+func testExclusive(t *testing.T, f *fixture) {
+	other := f.Store
+	if strings.HasPrefix(f.database, "postgres") {
+		other = Open(t, f.database, nil)
+	}
+	broken := errors.New("broken")
+	ran, err := f.Exclusive(t.Context(), "work", func(ctx context.Context) error {
+		if ran, err := other.Exclusive(ctx, "work", func(context.Context) error { return nil }); ran || err != nil {
+			t.Errorf("beside it the same ran: %t, %v", ran, err)
+		}
+		if ran, err := other.Exclusive(ctx, "other work", func(context.Context) error { return nil }); !ran || err != nil {
+			t.Errorf("beside it something else ran: %t, %v", ran, err)
+		}
+		return broken
+	})
+	if !ran || !errors.Is(err, broken) {
+		t.Errorf("it ran: %t, %v", ran, err)
+	}
+	if ran, err := other.Exclusive(t.Context(), "work", func(context.Context) error { return nil }); !ran || err != nil {
+		t.Errorf("after it the same ran: %t, %v", ran, err)
+	}
 }

@@ -11,6 +11,88 @@ import (
 	"github.com/partnerkit/partnerkit/contract/money"
 )
 
+// AddUser stores a new user, with an empty balance. A hash or login that is taken is
+// adapter.ErrConflict.
+func (s *Store) AddUser(ctx context.Context, u adapter.User) error {
+	switch {
+	case !adapter.ValidUserHash(u.Hash):
+		return fmt.Errorf("%w: add user: hash %q must be 32 letters or digits", adapter.ErrInvalid, u.Hash)
+	case u.Login == "":
+		return fmt.Errorf("%w: add user %s: login is empty", adapter.ErrInvalid, u.Hash)
+	}
+	sealed := u.SealedKey
+	if sealed == nil {
+		sealed = []byte{}
+	}
+	err := s.db.write(ctx, func(t tx) error {
+		t.add(&stmt{
+			sql:  `INSERT INTO users (hash, login, sealed_key, archived_at, created_at) VALUES ($1, $2, $3, $4, $5)`,
+			args: []any{u.Hash, u.Login, sealed, micros(u.ArchivedAt), u.CreatedAt.UnixMicro()},
+		}, &stmt{
+			sql: `INSERT INTO balances (user_hash, available, reserved, last) VALUES ($1, 0, 0, 0)`, args: []any{u.Hash},
+		})
+		return nil
+	})
+	if s.db.unique(err) {
+		return fmt.Errorf("%w: add user %s: the hash or the login %q is taken", adapter.ErrConflict, u.Hash, u.Login)
+	}
+	if err != nil {
+		return fmt.Errorf("add user %s: %w", u.Hash, err)
+	}
+	return nil
+}
+
+const userColumns = `hash, login, sealed_key, coalesce(archived_at, 0), created_at`
+
+func scanUser(scan scanner) (adapter.User, error) {
+	var (
+		u                 adapter.User
+		archived, created int64
+	)
+	err := scan(&u.Hash, &u.Login, &u.SealedKey, &archived, &created)
+	u.ArchivedAt, u.CreatedAt = instant(archived), instant(created)
+	return u, err
+}
+
+// User returns a user by hash, or adapter.ErrNotFound.
+func (s *Store) User(ctx context.Context, hash string) (u adapter.User, err error) {
+	found := false
+	err = s.db.read(ctx, &stmt{
+		sql: `SELECT ` + userColumns + ` FROM users WHERE hash = $1`, args: []any{hash},
+		row: func(scan scanner) (err error) {
+			found = true
+			u, err = scanUser(scan)
+			return err
+		},
+	})
+	if err == nil && !found {
+		err = adapter.ErrNotFound
+	}
+	if err != nil {
+		return u, fmt.Errorf("user %q: %w", hash, err)
+	}
+	return u, nil
+}
+
+// Users lists users in the order of their hashes, beginning after the given one; 50 if limit
+// is 0.
+func (s *Store) Users(ctx context.Context, after string, limit int) ([]adapter.User, error) {
+	var list []adapter.User
+	err := s.db.read(ctx, &stmt{
+		sql:  `SELECT ` + userColumns + ` FROM users WHERE hash > $1 ORDER BY hash LIMIT $2`,
+		args: []any{after, int64(cmp.Or(limit, 50))},
+		row: func(scan scanner) error {
+			u, err := scanUser(scan)
+			list = append(list, u)
+			return err
+		},
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list users: %w", err)
+	}
+	return list, nil
+}
+
 // Deposit adds to what a user has available and returns the balance after it. key is the
 // caller's name for the deposit: the same again changes nothing and returns what it returned
 // the first time; with other content it is adapter.ErrConflict.

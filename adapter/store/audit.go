@@ -42,6 +42,7 @@ func (s *Store) Act(ctx context.Context, a adapter.Action, do func(context.Conte
 func isRefusal(err error) bool {
 	for _, refusal := range []error{
 		adapter.ErrInvalid, adapter.ErrConflict, adapter.ErrNotFound, adapter.ErrInsufficient, adapter.ErrLost,
+		adapter.ErrNotInDoubt,
 	} {
 		if errors.Is(err, refusal) {
 			return true

@@ -38,6 +38,9 @@ type engine interface {
 	// announce tells other processes that work fell due.
 	announce(ctx context.Context)
 
+	// exclusive runs do unless another process runs something under the same name.
+	exclusive(ctx context.Context, name string, do func(context.Context) error) (ran bool, err error)
+
 	dialect() dialect
 	close() error
 }

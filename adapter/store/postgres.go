@@ -417,6 +417,21 @@ func (e *postgresEngine) announce(ctx context.Context) {
 	}
 }
 
+// exclusive holds a session lock, on a connection of its own, while do runs. The two-part key
+// keeps it apart from the locks of processes.
+func (e *postgresEngine) exclusive(ctx context.Context, name string, do func(context.Context) error) (ran bool, err error) {
+	conn, err := pgx.ConnectConfig(ctx, e.config)
+	if err != nil {
+		return false, err
+	}
+	// The lock goes with the connection.
+	defer func() { err = errors.Join(err, conn.Close(context.WithoutCancel(ctx))) }()
+	if err := conn.QueryRow(ctx, "SELECT pg_try_advisory_lock(hashtext('partnerkit'), hashtext($1))", name).Scan(&ran); err != nil || !ran {
+		return false, err
+	}
+	return true, do(ctx)
+}
+
 func (e *postgresEngine) close() error {
 	e.writers.Close()
 	e.readers.Close()

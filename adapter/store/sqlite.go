@@ -365,6 +365,11 @@ func (e *sqliteEngine) pragma(ctx context.Context, text string) error {
 
 func (e *sqliteEngine) sweep(context.Context, time.Time) (int64, error) { return 0, nil }
 
+// exclusive: one process serves.
+func (e *sqliteEngine) exclusive(ctx context.Context, _ string, do func(context.Context) error) (bool, error) {
+	return true, do(ctx)
+}
+
 func (e *sqliteEngine) announce(context.Context) {}
 
 func (e *sqliteEngine) close() error {

@@ -20,6 +20,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/partnerkit/partnerkit/adapter"
@@ -64,6 +65,7 @@ type Store struct {
 	sql       statements
 	committer committer
 	wake      chan struct{}
+	exclusive sync.Map // names under which Exclusive runs something
 }
 
 // Open opens a database, which must be of this program's version: otherwise ErrMigrations,

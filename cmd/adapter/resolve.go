@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -17,7 +18,7 @@ type resolveCmd struct {
 	Confirm bool   `xor:"decision" required:"" help:"The platform has it: the reserved money is captured (a refund's is restored)."`
 	Decline bool   `xor:"decision" required:"" help:"The platform does not have it: the reserved money is released."`
 	Reason  string `required:"" placeholder:"TEXT" help:"What the decision rests on. It stays in the payment's history."`
-	By      string `required:"" placeholder:"NAME" help:"Who decides. It stays in the payment's history."`
+	By      string `placeholder:"NAME" help:"Who decides. It stays in the payment's history. Default: --as."`
 }
 
 // Help is shown by payments resolve --help.
@@ -30,7 +31,7 @@ Examples:
 }
 
 // Run decides.
-func (c resolveCmd) Run(ctx context.Context, out io.Writer, log *slog.Logger) (err error) {
+func (c resolveCmd) Run(ctx context.Context, out io.Writer, log *slog.Logger, by operator) (err error) {
 	st, err := c.open(ctx, log)
 	if err != nil {
 		return err
@@ -41,7 +42,11 @@ func (c resolveCmd) Run(ctx context.Context, out io.Writer, log *slog.Logger) (e
 		return err
 	}
 	service := adapter.NewService(st, noWorkers{}, policy(serveDefaults), time.Now)
-	p, err = service.Resolve(ctx, p, adapter.Resolution{Confirm: c.Confirm, Reason: c.Reason, By: c.By})
+	r := adapter.Resolution{Confirm: c.Confirm, Reason: c.Reason, By: cmp.Or(c.By, by.who)}
+	err = by.act(ctx, st, "payment/"+p.Key.ID, c.Reason, func(ctx context.Context) error {
+		p, err = service.Resolve(ctx, p, r)
+		return err
+	})
 	switch {
 	case errors.Is(err, adapter.ErrInvalid):
 		return refuse([]error{err})

@@ -12,6 +12,7 @@ import (
 
 	"github.com/partnerkit/partnerkit/adapter"
 	"github.com/partnerkit/partnerkit/adapter/integra"
+	"github.com/partnerkit/partnerkit/adapter/reconcile"
 	"github.com/partnerkit/partnerkit/adapter/store"
 	"github.com/partnerkit/partnerkit/adapter/web"
 	"github.com/partnerkit/partnerkit/adapter/worker"
@@ -23,6 +24,7 @@ type serveCmd struct {
 	platformFlags
 	notifyFlags
 	anymoneyFlags
+	booksFlags
 	serveFlags
 }
 
@@ -41,7 +43,7 @@ On SIGTERM new requests are refused, running work is finished, waiting work is g
 // new comes in, then the workers, then the store, which has to outlive them both.
 func (c serveCmd) Run(ctx context.Context, log *slog.Logger) error {
 	err := refuse(c.databaseFlags.faults(), c.keyFlags.faults(c.databaseFlags), c.platformFlags.faults(),
-		c.notifyFlags.faults(), c.anymoneyFlags.faults(), c.serveFlags.faults(c.CallTimeout))
+		c.notifyFlags.faults(), c.anymoneyFlags.faults(), c.booksFlags.faults(), c.serveFlags.faults(c.CallTimeout))
 	if err != nil {
 		return err
 	}
@@ -99,27 +101,34 @@ func (c serveCmd) Run(ctx context.Context, log *slog.Logger) error {
 		return errors.Join(err, st.Close())
 	}
 
-	return c.runAll(ctx, log, addr.String(), server, pool, payins, st)
+	background := map[string]runner{"payins": payins}
+	if !c.ReceiveOnly {
+		background["doubts"] = reconcile.NewDoubts(st, client, c.reconcile(pol, metrics, log))
+	}
+	return c.runAll(ctx, log, addr.String(), server, pool, background, st)
 }
 
 // runAll runs the parts until ctx is done or one of them fails, and stops them in order.
-func (c serveCmd) runAll(ctx context.Context, log *slog.Logger, addr string, server *web.Server, pool *worker.Pool, payins runner, st *store.Store) error {
+func (c serveCmd) runAll(ctx context.Context, log *slog.Logger, addr string, server *web.Server, pool *worker.Pool, background map[string]runner, st *store.Store) error {
 	storeCtx, stopStore := context.WithCancel(context.WithoutCancel(ctx))
 	poolCtx, stopPool := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopStore()
 	defer stopPool()
 	all, failed := errgroup.WithContext(ctx)
 	var workers sync.WaitGroup
-	workers.Add(2)
+	workers.Add(1)
 	all.Go(func() error { return part("store", st.Run(storeCtx)) })
 	all.Go(func() error {
 		defer workers.Done()
 		return part("workers", pool.Run(poolCtx))
 	})
-	all.Go(func() error {
-		defer workers.Done()
-		return part("payins", payins.Run(poolCtx))
-	})
+	for name, r := range background {
+		workers.Add(1)
+		all.Go(func() error {
+			defer workers.Done()
+			return part(name, r.Run(poolCtx))
+		})
+	}
 	all.Go(func() error {
 		err := server.Run(failed)
 		stopPool()
