@@ -59,6 +59,7 @@ func New(cfg Config) (*Caller, error) {
 			return http.ErrUseLastResponse // a call that moves money goes where it was sent
 		})).
 		SetDoNotParseResponse(true). // read reads it, bounded
+		SetContentLength(true).      // or a call without a body goes out in chunks, which not every server takes
 		SetHeaders(map[string]string{
 			"User-Agent":   "partnerkit-adapter",
 			"Content-Type": "application/json", // also without a body, as Integra's official client

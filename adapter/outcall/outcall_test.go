@@ -35,6 +35,9 @@ func TestPost(t *testing.T) {
 		if err != nil {
 			t.Error(err)
 		}
+		if r.ContentLength != int64(len(body)) || r.TransferEncoding != nil {
+			t.Errorf("a body of %d bytes came with Content-Length %d, Transfer-Encoding %q", len(body), r.ContentLength, r.TransferEncoding)
+		}
 		w.Header().Set("X-Echo", r.Header.Get("x-merchant"))
 		w.WriteHeader(http.StatusTeapot)
 		_, _ = w.Write([]byte(r.Method + " " + r.Header.Get("Content-Type") + " " + string(body)))
