@@ -4,8 +4,8 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
+	"errors"
 	"fmt"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -23,13 +23,15 @@ const (
 // answers after 5 ms.
 type partner struct {
 	*stage.Partner
+	engine   engine
 	platform *slowPlatform
+	books    books
 	listen   string
 	hashes   []string
 	tokens   []string
 }
 
-func newPartner(ctx context.Context, bin stage.Binaries, folder, database string) (*partner, error) {
+func newPartner(ctx context.Context, bin stage.Binaries, e engine, folder, database string) (*partner, error) {
 	platform, err := startPlatform(ctx, platformTime)
 	if err != nil {
 		return nil, err
@@ -38,7 +40,7 @@ func newPartner(ctx context.Context, bin stage.Binaries, folder, database string
 	if err != nil {
 		return nil, err
 	}
-	p := &partner{platform: platform, listen: listen}
+	p := &partner{engine: e, platform: platform, listen: listen}
 	p.Partner = stage.NewPartner(bin, &stage.Platform{
 		URL: platform.url, PartnerPath: "iframe", PartnerHash: strings.Repeat("b", 32), PartnerKey: key,
 	}, listen, folder, database, "ADAPTER_LOG_LEVEL=warn")
@@ -62,7 +64,13 @@ func newPartner(ctx context.Context, bin stage.Binaries, folder, database string
 		}
 		p.hashes, p.tokens = append(p.hashes, hash), append(p.tokens, token)
 	}
-	return p, nil
+	p.books, err = openBooks(database)
+	return p, err
+}
+
+func (p *partner) close() {
+	p.platform.close()
+	_ = p.books.db.Close()
 }
 
 // notification appends the platform's GET for a new payment of 1.00 and returns its id.
@@ -80,104 +88,123 @@ func (p *partner) notification(buf []byte, worker int) ([]byte, string) {
 	return append(buf, " HTTP/1.1\r\nHost: adapter\r\nUser-Agent: bench\r\n\r\n"...), id
 }
 
-// accept measures durable 200s: nothing but receiving, the work is left to other replicas.
-func (p *partner) accept(ctx context.Context, rep *report, bareRate float64) error {
-	a, err := p.With("ADAPTER_RECEIVE_ONLY=true").Start(ctx, nil)
+// accept measures durable 200s, nothing but receiving, against inserts of the same row.
+func (p *partner) accept(ctx context.Context, rep *report) error {
+	grouped, single, err := p.books.limits(ctx, rep.lasting/2)
 	if err != nil {
 		return err
 	}
-	used, err := cpu(a.PID())
+	rep.row("limit: bare inserts, 32 a commit", "", "%.0f /s", grouped)
+	rep.row("limit: bare inserts, one a commit", "", "%.0f /s", single)
+	a, err := p.With("ADAPTER_RECEIVE_ONLY=true").Start(ctx, nil) // the work is left to other replicas
 	if err != nil {
 		return err
 	}
-	r, err := closedLoop(ctx, p.listen, connections, rep.lasting, func(buf []byte, worker int, _ time.Time) []byte {
-		buf, _ = p.notification(buf, worker)
-		return buf
-	})
+	m, err := p.meter(a)
 	if err != nil {
 		return err
 	}
-	after, err := cpu(a.PID())
-	if err != nil {
+	r, err := p.saturate(ctx, rep.lasting)
+	if err := errors.Join(err, m.stop()); err != nil {
 		return err
 	}
-	rep.row("accept, durable 200s", "%8.0f /s  p50 %s  p99 %s  %.0f µs CPU each", r.rate(),
-		ms(quantile(r.latencies, .5)), ms(quantile(r.latencies, .99)), perCall(after-used, len(r.latencies)))
-	rep.row("  against the bare grouped insert", "%8.0f %%   (bar 50 %%)", 100*r.rate()/bareRate)
+	rep.row("accept, durable 200s", p.engine.acceptBar, "%.0f /s", r.rate())
+	rep.row("  of the bare inserts, 32 a commit", "≥ 50", "%.0f %%", 100*r.rate()/grouped)
+	rep.row("  p50", "", "%s", ms(quantile(r.latencies, .5)))
+	rep.row("  p99", p.engine.acceptP99, "%s", ms(quantile(r.latencies, .99)))
 	if r.refused > 0 {
-		rep.row("  refused", "%8d", r.refused)
+		rep.row("  refused", "", "%d", r.refused)
 	}
+	m.rows(rep, len(r.latencies), "")
 	return a.Stop(time.Minute)
 }
 
 // flow measures the whole way from notification to captured: first saturation, then at 300/s.
-func (p *partner) flow(ctx context.Context, rep *report, books books) error {
+func (p *partner) flow(ctx context.Context, rep *report) error {
 	a, err := p.Start(ctx, nil)
 	if err != nil {
 		return err
 	}
-	// What accept left behind is worked off first.
-	if err := books.drained(ctx); err != nil {
+	if err := p.saturated(ctx, rep, a); err != nil {
 		return err
 	}
-	before, err := books.confirmed(ctx)
-	if err != nil {
-		return err
-	}
-	used, err := cpu(a.PID())
-	if err != nil {
-		return err
-	}
-	began := time.Now()
-	r, err := closedLoop(ctx, p.listen, connections, rep.lasting, func(buf []byte, worker int, _ time.Time) []byte {
-		buf, _ = p.notification(buf, worker)
-		return buf
-	})
-	if err != nil {
-		return err
-	}
-	if err := books.drained(ctx); err != nil {
-		return err
-	}
-	took := time.Since(began)
-	after, err := cpu(a.PID())
-	if err != nil {
-		return err
-	}
-	now, err := books.confirmed(ctx)
-	if err != nil {
-		return err
-	}
-	done, err := books.doneTimes(ctx, now-before)
-	if err != nil {
-		return err
-	}
-	rep.row("whole flow, saturated", "%8.0f /s  done p50 %s  p99 %s  %.0f µs CPU each", float64(now-before)/took.Seconds(),
-		ms(quantile(done, .5)), ms(quantile(done, .99)), perCall(after-used, int(now-before)))
-	if missing := int64(len(r.latencies)) - (now - before); missing != 0 {
-		return fmt.Errorf("%d accepted payments were not confirmed", missing)
-	}
-	if err := p.steady(ctx, rep, books); err != nil {
+	if err := p.steady(ctx, rep); err != nil {
 		return err
 	}
 	mib, err := memory(a.PID())
 	if err != nil {
 		return err
 	}
-	rep.row("memory after the load", "%8.0f MiB (bar 80)", mib)
-	return a.Stop(time.Minute)
+	rep.row("memory after the load", "≤ 80", "%.0f MiB", mib)
+	if err := a.Stop(time.Minute); err != nil {
+		return err
+	}
+	verify, err := p.Run(ctx, "ledger", "verify")
+	if err != nil {
+		return err
+	}
+	lines := strings.Split(verify, "\n")
+	rep.row("ledger verify", "", "%s", strings.ReplaceAll(lines[len(lines)-1], " ", "\u00a0"))
+	return nil
+}
+
+func (p *partner) saturated(ctx context.Context, rep *report, a *stage.Adapter) error {
+	m, err := p.meter(a)
+	if err != nil {
+		return err
+	}
+	began := time.Now()
+	r, err := p.saturate(ctx, rep.lasting)
+	if err != nil {
+		return err
+	}
+	if err := p.books.drained(ctx); err != nil {
+		return err
+	}
+	took := time.Since(began)
+	if err := m.stop(); err != nil {
+		return err
+	}
+	confirmed, err := p.books.confirmed(ctx)
+	if err != nil {
+		return err
+	}
+	done, err := p.books.doneTimes(ctx)
+	if err != nil {
+		return err
+	}
+	rep.row("whole flow, saturated", p.engine.flowBar, "%.0f /s", float64(confirmed)/took.Seconds())
+	rep.row("  captured, p50", "", "%s", ms(quantile(done, .5)))
+	rep.row("  captured, p99", "", "%s", ms(quantile(done, .99)))
+	if missing := int64(len(r.latencies)) - confirmed; missing != 0 {
+		return fmt.Errorf("%d accepted payments were not confirmed", missing)
+	}
+	m.rows(rep, len(done), "")
+	return nil
+}
+
+func (p *partner) meter(a *stage.Adapter) (meter, error) {
+	return startMeter(append([]party{{name: "adapter", pid: a.PID()}}, p.engine.parties...)...)
+}
+
+// saturate keeps all connections busy.
+func (p *partner) saturate(ctx context.Context, lasting time.Duration) (result, error) {
+	return closedLoop(ctx, p.listen, connections, lasting, func(buf []byte, worker int, _ time.Time) []byte {
+		buf, _ = p.notification(buf, worker)
+		return buf
+	})
 }
 
 // steady measures at 300/s from the moment at which the notification should have left to the
 // moment at which the capture can be seen in the database.
-func (p *partner) steady(ctx context.Context, rep *report, books books) error {
+func (p *partner) steady(ctx context.Context, rep *report) error {
 	watching, stop := context.WithCancel(ctx)
 	defer stop()
 	seen := make(chan map[string]time.Time, 1)
 	var watchErr error
 	go func() {
 		var m map[string]time.Time
-		m, watchErr = books.watch(watching)
+		m, watchErr = p.books.watch(watching)
 		seen <- m
 	}()
 
@@ -192,7 +219,7 @@ func (p *partner) steady(ctx context.Context, rep *report, books books) error {
 		return err
 	}
 	close(sent)
-	if err := books.drained(ctx); err != nil {
+	if err := p.books.drained(ctx); err != nil {
 		return err
 	}
 	stop()
@@ -212,9 +239,9 @@ func (p *partner) steady(ctx context.Context, rep *report, books books) error {
 		return fmt.Errorf("%d of %d payments were seen captured", len(done), n)
 	}
 	slices.Sort(done)
-	above := quantile(done, .99) - platformTime
-	rep.row("whole flow at 300/s", "%8d     done p50 %s  p99 %s: %s above the platform's 5 ms (bar 10 ms)", n,
-		ms(quantile(done, .5)), ms(quantile(done, .99)), ms(above))
+	rep.row("whole flow at 300/s", "", "%d", n)
+	rep.row("  captured, p50 above the platform", "", "%s", ms(quantile(done, .5)-platformTime))
+	rep.row("  captured, p99 above the platform", "≤ 10", "%s", ms(quantile(done, .99)-platformTime))
 	return nil
 }
 
@@ -225,12 +252,6 @@ type sending struct {
 }
 
 func ms(d time.Duration) string { return fmt.Sprintf("%.1f ms", float64(d.Microseconds())/1000) }
-
-func perCall(used time.Duration, calls int) float64 {
-	return float64(used.Microseconds()) / float64(max(calls, 1))
-}
-
-func sqliteURL(folder string) string { return "sqlite:" + filepath.Join(folder, "adapter.db") }
 
 func sorted(d []time.Duration) []time.Duration {
 	slices.Sort(d)

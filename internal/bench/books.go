@@ -47,10 +47,10 @@ func (b books) drained(ctx context.Context) error {
 	}
 }
 
-// doneTimes are the times from acceptance to capture of the last n payments, sorted, as the
-// adapter stamps them: the capture's stamp is made as its commit begins.
-func (b books) doneTimes(ctx context.Context, n int64) ([]time.Duration, error) {
-	rows, err := b.db.QueryContext(ctx, `SELECT updated_at - received_at FROM payments ORDER BY num DESC LIMIT $1`, n)
+// doneTimes are the times from acceptance to capture, sorted, as the adapter stamps them: the
+// capture's stamp is made as its commit begins.
+func (b books) doneTimes(ctx context.Context) ([]time.Duration, error) {
+	rows, err := b.db.QueryContext(ctx, `SELECT updated_at - received_at FROM payments`)
 	if err != nil {
 		return nil, err
 	}
@@ -122,6 +122,9 @@ func (b books) look(low int64, seen map[string]time.Time) (int64, error) {
 // limits measures what the database gives at best for the row that accepting writes: one
 // commit for groups of 32, and one commit each. Both per second.
 func (b books) limits(ctx context.Context, lasting time.Duration) (grouped, single float64, err error) {
+	if err := b.makeBare(ctx); err != nil {
+		return 0, 0, err
+	}
 	c, err := b.db.Conn(ctx)
 	if err != nil {
 		return 0, 0, err

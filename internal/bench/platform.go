@@ -1,12 +1,17 @@
 package main
 
 import (
+	"bufio"
+	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
-	"sync/atomic"
+	"net/url"
+	"strconv"
+	"sync"
 	"time"
 
 	"github.com/gorilla/mux"
@@ -18,11 +23,13 @@ import (
 const key = "benchbenchbenchbenchbenchbenchbenchbenchbenchbench1"
 
 // slowPlatform accepts whatever it is asked to, each call after the same time: the adapter
-// is measured, so the platform has a cost that is known.
+// is measured, so the platform has a cost that is known. Like the generator it shares the
+// machine with the adapter and speaks just as much HTTP as it needs.
 type slowPlatform struct {
-	url   string
-	calls atomic.Int64
-	srv   *http.Server
+	url      string
+	listener net.Listener
+	takes    time.Duration
+	serving  sync.WaitGroup
 }
 
 func startPlatform(ctx context.Context, takes time.Duration) (*slowPlatform, error) {
@@ -30,25 +37,80 @@ func startPlatform(ctx context.Context, takes time.Duration) (*slowPlatform, err
 	if err != nil {
 		return nil, err
 	}
-	p := &slowPlatform{url: "http://" + l.Addr().String()}
-	p.srv = &http.Server{ReadHeaderTimeout: time.Second, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		body, err := p.answer(r)
-		if err != nil {
-			http.Error(w, err.Error(), http.StatusInternalServerError)
-			return
+	p := &slowPlatform{url: "http://" + l.Addr().String(), listener: l, takes: takes}
+	p.serving.Go(func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return // closed
+			}
+			go p.serve(c)
 		}
-		time.Sleep(takes)
-		_, _ = w.Write(body) //nolint:gosec // JSON, and nobody's browser reads it
-	})}
-	go func() { _ = p.srv.Serve(l) }()
+	})
 	return p, nil
 }
 
-func (p *slowPlatform) close() { _ = p.srv.Close() }
+func (p *slowPlatform) close() {
+	_ = p.listener.Close()
+	p.serving.Wait()
+}
+
+// serve answers the calls of one connection until its end, or closes it over a request that
+// it does not understand: the adapter then knows no outcome, and the run fails on it.
+func (p *slowPlatform) serve(c net.Conn) {
+	defer func() { _ = c.Close() }()
+	in := bufio.NewReaderSize(c, 4096)
+	var out []byte
+	for {
+		k, err := readCall(in)
+		if err != nil {
+			return
+		}
+		body, err := answer(k)
+		if err != nil {
+			return
+		}
+		time.Sleep(p.takes)
+		out = append(out[:0], "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: "...)
+		out = strconv.AppendInt(out, int64(len(body)), 10)
+		out = append(append(out, "\r\n\r\n"...), body...)
+		if _, err := c.Write(out); err != nil {
+			return
+		}
+	}
+}
+
+// readCall reads a request, which has no body, and returns its k.
+func readCall(in *bufio.Reader) (k string, err error) {
+	line, err := in.ReadSlice('\n')
+	if err != nil {
+		return "", err
+	}
+	_, after, _ := bytes.Cut(line, []byte("k="))
+	escaped, _, ok := bytes.Cut(after, []byte(" HTTP/1.1\r\n"))
+	if !ok {
+		return "", fmt.Errorf("request %q", line)
+	}
+	if k, err = url.QueryUnescape(string(escaped)); err != nil {
+		return "", err
+	}
+	for {
+		line, err := in.ReadSlice('\n')
+		switch {
+		case err != nil:
+			return "", err
+		case len(line) == len("\r\n"):
+			return k, nil
+		case bytes.HasPrefix(line, []byte("Content-Length: ")) && string(line) != "Content-Length: 0\r\n",
+			bytes.HasPrefix(line, []byte("Transfer-Encoding:")):
+			return "", errors.New("a call with a body")
+		}
+	}
+}
 
 // answer takes the call apart just as far as its answer needs.
-func (p *slowPlatform) answer(r *http.Request) ([]byte, error) {
-	k, err := integra.ParseK(r.URL.Query().Get("k"))
+func answer(text string) ([]byte, error) {
+	k, err := integra.ParseK(text)
 	if err != nil {
 		return nil, err
 	}
@@ -65,7 +127,6 @@ func (p *slowPlatform) answer(r *http.Request) ([]byte, error) {
 	if args.TransactionID == "" {
 		return integra.Success(integra.CreateUserResult{CryptKey: key}).Encode(), nil
 	}
-	p.calls.Add(1)
 	return integra.Success(integra.TransactionResult{TransactionID: args.TransactionID}).Encode(), nil
 }
 

@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"net/http"
 	"os"
@@ -30,16 +31,30 @@ func standIn(ctx context.Context, rep *report, bin stage.Binaries) error {
 		return err
 	}
 	addr := strings.TrimPrefix(platform.URL, "http://")
-	calls, callCPU, err := measured(ctx, rep, platform.PID(), addr, requests)
+	m, err := startMeter(party{name: "stand-in", pid: platform.PID()}, self())
 	if err != nil {
 		return err
 	}
-
-	self, err := os.Executable()
+	calls, err := measured(ctx, rep, addr, requests)
+	if err := errors.Join(err, m.stop()); err != nil {
+		return err
+	}
+	rep.row("stateful calls, journal on", "≥ 15000", "%.0f /s", calls.rate())
+	rep.row("  p99", "", "%s", ms(quantile(calls.latencies, .99)))
+	m.rows(rep, len(calls.latencies), "≤ 60")
+	mib, err := memory(platform.PID())
 	if err != nil {
 		return err
 	}
-	other := exec.CommandContext(ctx, self, "-role", "bare") //nolint:gosec // ourselves
+	rep.row("memory after the load", "≤ 80", "%.0f MiB", mib)
+	if err := platform.Stop(time.Minute); err != nil {
+		return err
+	}
+	program, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	other := exec.CommandContext(ctx, program, "-role", "bare") //nolint:gosec // ourselves
 	out, err := other.StdoutPipe()
 	if err != nil {
 		return err
@@ -52,36 +67,27 @@ func standIn(ctx context.Context, rep *report, bin stage.Binaries) error {
 	if err != nil {
 		return err
 	}
-	bare, bareCPU, err := measured(ctx, rep, other.Process.Pid, strings.TrimSpace(bareAddr), requests)
-	if err != nil {
+	if m, err = startMeter(party{name: "bare handler", pid: other.Process.Pid}, self()); err != nil {
 		return err
 	}
-	rep.row("bare gorilla/mux handler", "%8.0f /s  p99 %s  %.0f µs CPU each", bare.rate(), ms(quantile(bare.latencies, .99)), bareCPU)
-	rep.row("stateful calls, journal on", "%8.0f /s  p99 %s  %.0f µs CPU each (bar 15000/s, 60 µs)", calls.rate(), ms(quantile(calls.latencies, .99)), callCPU)
-	rep.row("  against the bare handler", "%8.0f %%", 100*calls.rate()/bare.rate())
-	mib, err := memory(platform.PID())
-	if err != nil {
+	bare, err := measured(ctx, rep, strings.TrimSpace(bareAddr), requests)
+	if err := errors.Join(err, m.stop()); err != nil {
 		return err
 	}
-	rep.row("memory after the load", "%8.0f MiB (bar 80)", mib)
-	return platform.Stop(time.Minute)
+	rep.row("limit: bare gorilla/mux handler", "", "%.0f /s", bare.rate())
+	rep.row("  p99", "", "%s", ms(quantile(bare.latencies, .99)))
+	m.rows(rep, len(bare.latencies), "")
+	rep.row("stateful calls of the limit", "", "%.0f %%", 100*calls.rate()/bare.rate())
+	return nil
 }
 
-// measured is a closed loop and the CPU that the process used for each call.
-func measured(ctx context.Context, rep *report, pid int, addr string, request next) (result, float64, error) {
-	before, err := cpu(pid)
-	if err != nil {
-		return result{}, 0, err
-	}
+// measured is a closed loop in which no call may be refused.
+func measured(ctx context.Context, rep *report, addr string, request next) (result, error) {
 	r, err := closedLoop(ctx, addr, connections, rep.lasting, request)
-	if err != nil {
-		return result{}, 0, err
-	}
-	after, err := cpu(pid)
 	if r.refused > 0 && err == nil {
 		err = fmt.Errorf("%d calls were not answered 200", r.refused)
 	}
-	return r, perCall(after-before, len(r.latencies)), err
+	return r, err
 }
 
 // payers registers a user for each connection and returns what makes their calls.
@@ -148,7 +154,7 @@ func startUp(ctx context.Context, rep *report, bin stage.Binaries) error {
 		return err
 	}
 	defer func() { _ = os.RemoveAll(folder) }()
-	platform, err := timed(rep, "stand-in ready", "bar 50 ms", func() (*stage.Process, error) {
+	platform, err := timed(rep, "stand-in ready", "≤ 50", func() (*stage.Process, error) {
 		p, err := stage.StartPlatform(ctx, bin, nil)
 		if err != nil {
 			return nil, err
@@ -170,7 +176,7 @@ func startUp(ctx context.Context, rep *report, bin stage.Binaries) error {
 	if _, err := p.Run(ctx, "migrate"); err != nil {
 		return err
 	}
-	adapter, err := timed(rep, "adapter ready, migrated SQLite", "bar 100 ms", func() (*stage.Process, error) {
+	adapter, err := timed(rep, "adapter ready, migrated SQLite", "≤ 100", func() (*stage.Process, error) {
 		a, err := p.Start(ctx, nil)
 		if err != nil {
 			return nil, err
@@ -188,7 +194,7 @@ func startUp(ctx context.Context, rep *report, bin stage.Binaries) error {
 		if err != nil {
 			return err
 		}
-		rep.row(p.name, "%8.0f MiB (bar 30)", mib)
+		rep.row(p.name, "≤ 30", "%.0f MiB", mib)
 		if err := p.Stop(time.Minute); err != nil {
 			return err
 		}
@@ -207,7 +213,7 @@ func timed(rep *report, name, bar string, start func() (*stage.Process, error)) 
 		}
 		took = append(took, time.Since(began))
 		if len(took) == 5 {
-			rep.row(name, "%8s (%s)", ms(quantile(sorted(took), .5)), bar)
+			rep.row(name, bar, "%s", ms(quantile(sorted(took), .5)))
 			return p, nil
 		}
 		if err := p.Stop(time.Minute); err != nil {

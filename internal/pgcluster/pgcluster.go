@@ -41,6 +41,16 @@ func (c *Cluster) url(database string) string {
 // Stop ends the server and deletes its databases; the end of the process does that as well.
 func (c *Cluster) Stop() error { return c.stdin.Close() }
 
+// PID is the server's process; those of its connections are children of it.
+func (c *Cluster) PID() (int, error) {
+	raw, err := os.ReadFile(filepath.Join(c.dir, "data", "postmaster.pid"))
+	if err != nil {
+		return 0, err
+	}
+	first, _, _ := strings.Cut(string(raw), "\n")
+	return strconv.Atoi(first)
+}
+
 // Crash ends the server at once, as a power cut does, and returns when it is gone. What was
 // committed is there again after Recover.
 func (c *Cluster) Crash() error { return c.order("crash", "gone") }
