@@ -31,12 +31,15 @@ func forbidden(from, to string) string {
 	case to == root:
 		return "the root joins the others, so none of them stands on it"
 	}
+	parts := []string{root + "/clock", root + "/fault", root + "/journal"}
 	allowed := map[string][]string{
 		"clock":    nil, // time, chance and record know nothing of what they serve
 		"dice":     nil,
 		"journal":  nil,
-		"integra":  {"./contract/money", "./contract/integra", "./internal/page", root + "/clock", root + "/dice", root + "/journal"},
-		"anymoney": {"./contract/money", "./contract/anymoney", "./internal/page", root + "/clock", root + "/dice", root + "/journal"},
+		"fault":    {root + "/clock", root + "/journal"}, // rules wait, and look at exchanges
+		"traffic":  parts,
+		"integra":  append(parts, "./contract/money", "./contract/integra", "./internal/page", root+"/dice", root+"/traffic"),
+		"anymoney": append(parts, "./contract/money", "./contract/anymoney", "./internal/page", root+"/dice", root+"/traffic"),
 		"control":  {"*"},
 		"webui":    {"*"},
 	}

@@ -29,6 +29,7 @@ import (
 	"github.com/partnerkit/partnerkit/mockplatform/clock"
 	"github.com/partnerkit/partnerkit/mockplatform/control"
 	"github.com/partnerkit/partnerkit/mockplatform/dice"
+	"github.com/partnerkit/partnerkit/mockplatform/fault"
 	"github.com/partnerkit/partnerkit/mockplatform/integra"
 	"github.com/partnerkit/partnerkit/mockplatform/journal"
 	"github.com/partnerkit/partnerkit/mockplatform/webui"
@@ -53,6 +54,7 @@ type Config struct {
 	Partners      []integra.Partner // at the start; DemoPartner alone if nil
 	Settings      *integra.Settings // at the start; integra.DefaultSettings if nil
 	AnyMoney      []byte            // Any.Money's configuration at the start; anymoney.DemoConfig if nil
+	Faults        []fault.Rule      // armed from the start
 	Journal       journal.Config
 	NotifyWorkers int          // notifications on their way at once, of each protocol; 64 if 0
 	KeepPayments  int          // Integra's final payments remembered; 30,000 if 0
@@ -67,6 +69,7 @@ type Server struct {
 	clock    *clock.Clock
 	dice     *dice.Dice
 	journal  *journal.Journal
+	faults   *fault.Set
 	integra  *integra.Platform
 	anymoney *anymoney.Platform
 	platform listener
@@ -100,8 +103,15 @@ func New(cfg Config) (_ *Server, err error) {
 	if s.clock, err = clock.New(cfg.Clock); err != nil {
 		return nil, fmt.Errorf("clock: %w", err)
 	}
+	s.faults, err = fault.New(fault.Config{
+		Clock: s.clock, Seed: cfg.Seed, Rules: cfg.Faults,
+		Protocols: []fault.Protocol{integra.Faults(), anymoney.Faults()},
+	})
+	if err != nil {
+		return nil, fmt.Errorf("faults: %w", err)
+	}
 	s.integra, err = integra.New(integra.Config{
-		Clock: s.clock, Dice: s.dice, Journal: s.journal, Log: cfg.Log,
+		Clock: s.clock, Dice: s.dice, Journal: s.journal, Faults: s.faults, Log: cfg.Log,
 		Partners: cfg.Partners, Settings: settings,
 		Workers: cfg.NotifyWorkers, KeepPayments: cfg.KeepPayments,
 	})
@@ -116,7 +126,7 @@ func New(cfg Config) (_ *Server, err error) {
 		return nil, fmt.Errorf("listen for control: %w", err)
 	}
 	s.anymoney, err = anymoney.New(anymoney.Config{ // now that its pages have an address
-		Clock: s.clock, Dice: s.dice, Journal: s.journal, Log: cfg.Log,
+		Clock: s.clock, Dice: s.dice, Journal: s.journal, Faults: s.faults, Log: cfg.Log,
 		Document: cfg.AnyMoney, SCIBase: s.PlatformURL() + anymoney.PathSCI,
 		Workers: cfg.NotifyWorkers, KeepOrders: cfg.KeepOrders,
 	})
@@ -152,7 +162,7 @@ func (s *Server) controlHandler(version string) http.Handler {
 	r.PathPrefix(page.AssetPrefix).Handler(page.Assets())
 	webui.Mount(r, webui.Config{Clock: s.clock, Journal: s.journal, Integra: s.integra, Log: s.log})
 	control.Mount(r, control.Config{
-		Clock: s.clock, Journal: s.journal, Integra: s.integra, AnyMoney: s.anymoney,
+		Clock: s.clock, Journal: s.journal, Faults: s.faults, Integra: s.integra, AnyMoney: s.anymoney,
 		Reset: s.Reset, Healthy: s.healthy, Version: version,
 	})
 	return r
@@ -194,7 +204,8 @@ func (s *Server) Run(ctx context.Context) error {
 		errs = append(errs, err)
 		failed <- nil // it will not come again
 	}
-	endRequests() // ends streams, and answers that hang on purpose
+	endRequests()    // ends streams
+	s.faults.Close() // ends answers that hang on purpose
 	stopping, cancel := context.WithTimeout(context.Background(), stopWithin)
 	defer cancel()
 	for _, l := range []*listener{&s.platform, &s.control} {
@@ -249,9 +260,14 @@ func (s *Server) Integra() *integra.Platform { return s.integra }
 // AnyMoney is the platform with its merchants and orders.
 func (s *Server) AnyMoney() *anymoney.Platform { return s.anymoney }
 
-// Reset goes back to the state after the start: seed, clock, settings, partners, no users,
-// no orders, an empty journal. Notifications on their way are broken off.
+// Faults is the rules about what goes wrong.
+func (s *Server) Faults() *fault.Set { return s.faults }
+
+// Reset goes back to the state after the start: seed, clock, settings, partners, faults, no
+// users, no orders, an empty journal. Notifications on their way are broken off, and so are
+// calls that a fault lets wait.
 func (s *Server) Reset() {
+	s.faults.Reset()
 	s.integra.Reset(func() {
 		s.anymoney.Reset(func() {
 			s.clock.Reset()

@@ -11,11 +11,13 @@ import (
 	"os"
 	"os/signal"
 	"runtime/debug"
+	"strings"
 	"syscall"
 
 	"github.com/alecthomas/kong"
 
 	"github.com/partnerkit/partnerkit/cmd/internal/settings"
+	"github.com/partnerkit/partnerkit/mockplatform/fault"
 )
 
 // version is stamped by the build.
@@ -46,7 +48,9 @@ Examples:
   mockplatform
   mockplatform serve --listen 127.0.0.1:0 --control-listen 127.0.0.1:0 --seed 42
   mockplatform --frozen --now 2026-01-31T23:59:00Z
+  mockplatform --unkind
   curl -s http://127.0.0.1:8091/journal
+  curl -s http://127.0.0.1:8091/faults -d '{"match":{"method":"confirmPayment","nth":1},"act":{"do":"drop_after"}}'
   curl -s -X PATCH http://127.0.0.1:8091/settings -d '{"integra":{"lost_answers":"drop"}}'`
 
 func main() {
@@ -69,7 +73,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		kong.Writers(stdout, stderr),
 		kong.Exit(func(code int) { exit = code }),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}),
-		kong.Vars{"version": buildVersion()},
+		kong.Vars{"version": buildVersion(), "presets": strings.Join(fault.Presets(), ", ")},
 	)
 	if err != nil { // a mistake in the tags
 		_, _ = fmt.Fprintln(stderr, "mockplatform:", err)

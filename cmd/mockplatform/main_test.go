@@ -105,6 +105,18 @@ func TestEnvironment(t *testing.T) {
 	}
 }
 
+func TestUnkind(t *testing.T) {
+	t.Parallel()
+	for _, args := range [][]string{{"--unkind"}, {"--faults", "repeats,answers-lost"}} {
+		if got := get(t, serve(t, args...).Control+"/faults"); !strings.Contains(got, `"id":"f4"`) {
+			t.Errorf("%v: faults %s", args, got)
+		}
+	}
+	if got := get(t, serve(t).Control+"/faults"); !strings.Contains(got, `"faults":[]`) {
+		t.Errorf("without a flag: faults %s", got)
+	}
+}
+
 func TestUsage(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "mock.yaml")
@@ -123,6 +135,7 @@ func TestUsage(t *testing.T) {
 		{[]string{"--seed", "-1"}, exitUsage, []string{"--seed"}},
 		{[]string{"--now", "yesterday"}, exitUsage, []string{"--now"}},
 		{[]string{"--config", file}, exitUsage, []string{"sead"}},
+		{[]string{"--faults", "kind"}, exitUsage, []string{"--faults", "kind", "answers-lost"}},
 		{[]string{"--rate", "0", "--keep-payments", "0", "--journal-mib=-1"}, exitUsage, []string{"--rate", "--keep-payments", "--journal-mib"}},
 		{[]string{"--listen", "nonsense"}, exitFailed, []string{"listen for platform traffic"}},
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/partnerkit/partnerkit/mockplatform"
 	"github.com/partnerkit/partnerkit/mockplatform/clock"
+	"github.com/partnerkit/partnerkit/mockplatform/fault"
 	"github.com/partnerkit/partnerkit/mockplatform/journal"
 )
 
@@ -24,6 +25,9 @@ type serveCmd struct {
 	Now    time.Time `placeholder:"TIME" help:"Virtual time at the start, such as 2026-01-31T23:59:00Z. Default: real time."`
 	Frozen bool      `help:"Time stands still until it is moved through the control API."`
 	Rate   int       `default:"1" placeholder:"N" help:"Virtual seconds per real second. Default: ${default}."`
+
+	Unkind bool     `help:"Arm the preset unkind from the start: lost answers, delays, repeats, a bit of everything."`
+	Faults []string `placeholder:"PRESET" help:"Arm these presets from the start: ${presets}."`
 
 	JournalExchanges int `default:"10000" placeholder:"N" help:"Exchanges that the journal keeps. Default: ${default}."`
 	JournalMiB       int `name:"journal-mib" default:"16" placeholder:"N" help:"Size of the journal in MiB. Default: ${default}."`
@@ -67,11 +71,23 @@ func (f *serveCmd) config() (mockplatform.Config, error) {
 	if f.Rate < 1 || f.Rate > clock.MaxRate {
 		faults = append(faults, fmt.Errorf("--rate: %d is not between 1 and %d", f.Rate, clock.MaxRate))
 	}
+	var rules []fault.Rule
+	if f.Unkind {
+		f.Faults = append([]string{"unkind"}, f.Faults...)
+	}
+	for _, name := range f.Faults {
+		preset, err := fault.Preset(name)
+		if err != nil {
+			faults = append(faults, fmt.Errorf("--faults: %w", err))
+		}
+		rules = append(rules, preset...)
+	}
 	if len(faults) > 0 {
 		return mockplatform.Config{}, fmt.Errorf("%w: %w", errUsage, errors.Join(faults...))
 	}
 	cfg := mockplatform.Config{
 		Listen: f.Listen, ControlListen: f.ControlListen,
+		Faults:        rules,
 		Clock:         clock.State{Now: f.Now, Frozen: f.Frozen, Rate: f.Rate},
 		Journal:       journal.Config{MaxExchanges: f.JournalExchanges, MaxBytes: f.JournalMiB << 20},
 		NotifyWorkers: f.NotifyWorkers, KeepPayments: f.KeepPayments,

@@ -1,39 +1,23 @@
 package anymoney
 
 import (
-	"bytes"
-	"context"
-	"errors"
-	"fmt"
-	"io"
 	"net/http"
-	"net/http/httptrace"
 	"strconv"
-	"sync"
 	"time"
 
-	"github.com/go-resty/resty/v2"
-
 	wire "github.com/partnerkit/partnerkit/contract/anymoney"
+	"github.com/partnerkit/partnerkit/mockplatform/fault"
 	"github.com/partnerkit/partnerkit/mockplatform/journal"
+	"github.com/partnerkit/partnerkit/mockplatform/traffic"
 )
 
 // MethodCallback is what the journal calls a callback, which has no method's name.
 const MethodCallback = "callback"
 
-// courier carries callbacks to the merchants. It runs a goroutine per callback on its way, up
-// to a limit, and none when there is nothing to do; the others wait in a queue.
+// courier tells merchants how their orders stand.
 type courier struct {
-	p      *Platform
-	client *resty.Client
-
-	mu      sync.Mutex // guards what follows
-	queue   []delivery
-	workers int
-	stopped bool
-	ctx     context.Context // of the calls; ends with stop
-	cancel  context.CancelFunc
-	idle    sync.WaitGroup // workers
+	*traffic.Courier
+	p *Platform
 }
 
 // delivery is one try to tell a merchant of an order.
@@ -45,35 +29,7 @@ type delivery struct {
 }
 
 func newCourier(p *Platform) *courier {
-	transport := &http.Transport{
-		MaxIdleConnsPerHost: p.cfg.Workers,
-		IdleConnTimeout:     time.Minute,
-		DisableCompression:  true, // the journal shows what was sent
-	}
-	c := &courier{p: p}
-	c.client = resty.New().SetTransport(transport).
-		SetRedirectPolicy(resty.RedirectPolicyFunc(func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse })).
-		SetDoNotParseResponse(true) // at most maxAnswer bytes of it are of interest
-	c.client.SetHeader("User-Agent", "Any.Money (partnerkit mockplatform)")
-	c.start()
-	return c
-}
-
-func (c *courier) start() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.ctx, c.cancel = context.WithCancel(context.Background())
-	c.stopped = false
-}
-
-// stop forgets what waits, ends what is on its way, and waits for that.
-func (c *courier) stop() {
-	c.mu.Lock()
-	c.queue, c.stopped = nil, true
-	c.cancel()
-	c.mu.Unlock()
-	c.idle.Wait()
-	c.client.GetClient().CloseIdleConnections()
+	return &courier{traffic.NewCourier(p.desk, "Any.Money (partnerkit mockplatform)", p.cfg.Workers), p}
 }
 
 // announce begins to tell the merchant how the order stands now; what was not yet told
@@ -104,115 +60,61 @@ func (c *courier) schedule(d delivery) {
 	d.o.resend = c.p.cfg.Clock.AfterFunc(pause, func() { c.send(d) })
 }
 
-// send queues a delivery and sees to it that somebody works.
+// send hands a delivery to the courier.
 func (c *courier) send(d delivery) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.stopped {
-		return
-	}
-	c.queue = append(c.queue, d)
-	if c.workers < c.p.cfg.Workers {
-		c.workers++
-		c.idle.Add(1)
-		c.p.cfg.Clock.Go(c.work)
-	}
+	c.Send(traffic.Letter{
+		About: journal.Exchange{
+			Protocol: Protocol, Method: MethodCallback,
+			Partner: d.o.id.merchant, Payment: d.o.id.external, Attempt: d.try,
+		},
+		Write: func(plan *fault.Plan, _ bool) *traffic.Request { return c.write(d, plan) },
+		Heard: func(report traffic.Report) { c.heard(d, report) },
+	})
 }
 
-// work sends what waits until nothing does.
-func (c *courier) work() {
-	defer c.idle.Done()
-	for {
-		c.mu.Lock()
-		if len(c.queue) == 0 {
-			c.workers--
-			c.mu.Unlock()
-			return
-		}
-		d := c.queue[0]
-		c.queue[0] = delivery{}
-		c.queue = c.queue[1:]
-		ctx := c.ctx
-		c.mu.Unlock()
-		c.try(ctx, d)
-	}
-}
-
-// try makes one call, unless there is later news, and plans the next one.
-func (c *courier) try(ctx context.Context, d delivery) {
+// write makes the request, unless there is later news.
+func (c *courier) write(d delivery, plan *fault.Plan) *traffic.Request {
 	r := c.p.rules.Load()
 	o := d.o
 	o.mu.Lock()
 	m := r.merchants[o.id.merchant]
 	if o.gone || o.news != d.news || m == nil { // without the merchant there is no key to sign with
 		o.mu.Unlock()
-		return
+		return nil
 	}
 	order := o.view(r.settings.sciBase)
 	o.mu.Unlock()
-
-	delivered := c.call(ctx, d, m, order, r.settings.callbackTimeout)
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if !delivered && o.news == d.news && ctx.Err() == nil {
-		d.try++
-		c.schedule(d)
+	if plan.Does(fault.OtherAmount) {
+		order.Sums.In = wire.Amount(plan.Amount(string(order.Sums.In)))
 	}
-}
-
-// maxAnswer bounds how much of a merchant's answer is read.
-const maxAnswer = 64 << 10
-
-// call tells the merchant and the journal, and reports whether the merchant has it now.
-func (c *courier) call(ctx context.Context, d delivery, m *merchant, order *wire.Order, timeout time.Duration) bool {
 	body := order.Object()
-	at := c.p.cfg.Clock.Now()
-	stamp := at.UnixMilli()
+	stamp := c.p.cfg.Clock.Now().UnixMilli()
 	if d.try == 1 && order.FTime != 0 {
 		stamp = order.FTime
 	}
 	stampText := strconv.FormatInt(stamp, 10)
-	text := body.AppendJSON(nil)
+	return &traffic.Request{
+		Verb: http.MethodPost, URL: o.callbackURL,
+		Header: map[string]string{
+			"Content-Type":       wire.ContentType,
+			wire.HeaderMerchant:  m.lid,
+			wire.HeaderUTCNowMS:  stampText,
+			wire.HeaderSignature: plan.Signature(m.apiKey.Sign(body, stampText)),
+		},
+		Body:    body.AppendJSON(nil),
+		Timeout: r.settings.callbackTimeout, Secrets: secretsIn(body),
+	}
+}
 
-	var sent journal.Sent
-	exchange := &journal.Exchange{
-		Protocol: Protocol, Method: MethodCallback, Direction: journal.Out,
-		Partner: m.lid, Payment: order.ExternalID, Attempt: d.try,
-		At: at, Real: time.Now().UTC(), Secrets: secretsIn(body),
+// heard plans the next try, if there has to be one.
+func (c *courier) heard(d delivery, report traffic.Report) {
+	o := d.o
+	c.p.cfg.Log.Debug("callback", "order", o.id.external, "merchant", o.id.merchant, "try", d.try,
+		"status", report.Status, "took", report.Took, "err", report.Error)
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if report.Error != "" && !report.Copy && o.news == d.news && !report.Stopped {
+		d.try++
+		c.schedule(d)
 	}
-	ctx, cancel := context.WithTimeout(ctx, timeout)
-	defer cancel()
-	response, err := c.client.R().SetContext(httptrace.WithClientTrace(ctx, sent.Trace())).
-		SetHeader("Content-Type", wire.ContentType).
-		SetHeader(wire.HeaderMerchant, m.lid).
-		SetHeader(wire.HeaderUTCNowMS, stampText).
-		SetHeader(wire.HeaderSignature, m.apiKey.Sign(body, stampText)).
-		SetBody(bytes.NewReader(text)).
-		Post(d.o.callbackURL)
-	if err == nil {
-		answer, _ := io.ReadAll(io.LimitReader(response.RawBody(), maxAnswer))
-		_ = response.RawBody().Close()
-		exchange.Status = response.StatusCode()
-		exchange.Response = journal.RawResponse(response.RawResponse.Proto, exchange.Status, response.Header(), answer)
-	}
-	verdict := &exchange.Verdict
-	switch {
-	case err == nil && exchange.Status == http.StatusOK:
-		verdict.OK = true
-	case err == nil:
-		verdict.Detail = fmt.Sprintf("answered %d, not 200", exchange.Status)
-	case errors.Is(err, context.DeadlineExceeded):
-		verdict.Detail = fmt.Sprintf("no answer within %s", timeout)
-	default:
-		verdict.Detail = journal.Reason(err)
-	}
-	if !verdict.OK {
-		verdict.Check = "acknowledged"
-	}
-	exchange.Took = time.Since(exchange.Real)
-	exchange.Request = sent.Raw(http.MethodPost, d.o.callbackURL, text)
-	c.p.cfg.Journal.Record(exchange)
-	c.p.cfg.Log.Debug("callback", "order", order.ExternalID, "merchant", m.lid, "try", d.try,
-		"status", exchange.Status, "took", exchange.Took, "err", verdict.Detail)
-	return verdict.OK
 }

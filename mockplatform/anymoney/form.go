@@ -5,6 +5,7 @@ import (
 	"time"
 
 	wire "github.com/partnerkit/partnerkit/contract/anymoney"
+	"github.com/partnerkit/partnerkit/mockplatform/fault"
 )
 
 // MethodForm is what the journal calls a form that asks for an order.
@@ -23,27 +24,29 @@ var formFields = []string{
 func (h *handler) serveForm(w http.ResponseWriter, r *http.Request) {
 	c := h.begin(r, MethodForm)
 	refused := c.read(w)
-	h.p.world.RLock()
-	base := h.p.rules.Load().settings.sciBase
-	var paylink string
-	if refused == nil {
-		paylink, refused = c.invoice(base)
-	}
-	answer := &reply{status: http.StatusFound, header: http.Header{}}
-	switch {
-	case refused == nil:
-		answer.header.Set("Location", paylink)
-	case refused.HTTP != 0:
-		answer.status = refused.HTTP
-		if refused.Check == CheckVerb {
-			answer.header.Set("Allow", http.MethodPost)
+	c.serve(w, false, func(*fault.Plan) *fault.Answer {
+		h.p.world.RLock()
+		defer h.p.world.RUnlock()
+		base := h.p.rules.Load().settings.sciBase
+		var paylink string
+		if refused == nil {
+			paylink, refused = c.invoice(base)
 		}
-	default:
-		answer.header.Set("Location", wire.ErrorURL(base, refused.Error))
-	}
-	c.record(answer, refused)
-	h.p.world.RUnlock()
-	answer.write(w)
+		answer := &fault.Answer{Status: http.StatusFound, Header: http.Header{}}
+		switch {
+		case refused == nil:
+			answer.Header.Set("Location", paylink)
+		case refused.HTTP != 0:
+			answer.Status = refused.HTTP
+			if refused.Check == CheckVerb {
+				answer.Header.Set("Allow", http.MethodPost)
+			}
+		default:
+			answer.Header.Set("Location", wire.ErrorURL(base, refused.Error))
+		}
+		c.note(refused)
+		return answer
+	})
 }
 
 // invoice makes the checks of §12.2, in their order, and then the order.

@@ -1,26 +1,23 @@
 package anymoney
 
 import (
+	"errors"
 	"fmt"
-	"io"
-	"maps"
 	"net/http"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/gorilla/mux"
 
 	wire "github.com/partnerkit/partnerkit/contract/anymoney"
+	"github.com/partnerkit/partnerkit/mockplatform/fault"
 	"github.com/partnerkit/partnerkit/mockplatform/journal"
+	"github.com/partnerkit/partnerkit/mockplatform/traffic"
 )
 
 // MaxBody bounds the body of a request, in bytes. What is longer is refused, and in the
 // journal as far as it was read.
 const MaxBody = 2 << 20
-
-// bodyTimeout is how long a caller may take to send a body.
-const bodyTimeout = 10 * time.Second
 
 // Where the API and the pages for payers are, besides at the platform's own names.
 const (
@@ -54,29 +51,39 @@ type call struct {
 }
 
 func (h *handler) begin(r *http.Request, method string) *call {
-	return &call{p: h.p, request: r, exchange: &journal.Exchange{
-		Protocol: Protocol, Method: method, Direction: journal.In,
-		At: h.p.cfg.Clock.Now(), Real: time.Now().UTC(),
-	}}
+	return &call{p: h.p, request: r, exchange: h.p.desk.Begin(Protocol, method)}
+}
+
+// serve lets do answer the call. What it did to whom is noted by note.
+func (c *call) serve(w http.ResponseWriter, page bool, do func(*fault.Plan) *fault.Answer) {
+	c.p.desk.Serve(w, c.request, &traffic.Call{Exchange: c.exchange, Body: c.body, Page: page, Do: do})
+}
+
+// note completes the exchange with what was found out about the call.
+func (c *call) note(refused *Refusal) {
+	verdict := &c.exchange.Verdict
+	verdict.OK = refused == nil
+	if refused == nil {
+		return
+	}
+	verdict.Check, verdict.Code, verdict.Detail = string(refused.Check), int(refused.Code), refused.Detail
+	if refused.Detail == "" {
+		verdict.Detail = cutTo(refused.Error.Error(), 500)
+	}
 }
 
 // read reads the body of a POST.
 func (c *call) read(w http.ResponseWriter) *Refusal {
-	r := c.request
-	if r.Method != http.MethodPost {
-		return &Refusal{Check: CheckVerb, Error: wire.InvalidRequest(), HTTP: http.StatusMethodNotAllowed, Detail: r.Method + " is not possible: use POST"}
+	if c.request.Method != http.MethodPost {
+		return &Refusal{Check: CheckVerb, Error: wire.InvalidRequest(), HTTP: http.StatusMethodNotAllowed, Detail: c.request.Method + " is not possible: use POST"}
 	}
-	// Not for the whole connection: it is read from while a page is live as well.
-	control := http.NewResponseController(w)
-	_ = control.SetReadDeadline(time.Now().Add(bodyTimeout)) // refused by writers of tests
-	body, err := io.ReadAll(io.LimitReader(r.Body, MaxBody+1))
-	_ = control.SetReadDeadline(time.Time{})
+	body, err := traffic.ReadBody(w, c.request, MaxBody)
 	c.body = body
 	switch {
-	case len(body) > MaxBody:
+	case errors.Is(err, traffic.ErrTooLong):
 		return &Refusal{Check: CheckBody, Error: wire.InvalidRequest(), HTTP: http.StatusRequestEntityTooLarge, Detail: fmt.Sprintf("body is longer than %d bytes", MaxBody)}
 	case err != nil:
-		return &Refusal{Check: CheckBody, Error: wire.ParseError(), HTTP: http.StatusBadRequest, Detail: "body was cut off"}
+		return &Refusal{Check: CheckBody, Error: wire.ParseError(), HTTP: http.StatusBadRequest, Detail: err.Error()}
 	}
 	return nil
 }
@@ -89,69 +96,77 @@ func (h *handler) serveAPI(w http.ResponseWriter, r *http.Request) {
 	if path := strings.TrimPrefix(r.URL.Path, PathAPI); path != "" && path != "/" {
 		refused = &Refusal{Check: CheckPath, Error: wire.InvalidRequest(), HTTP: http.StatusNotFound, Detail: fmt.Sprintf("the API is at its root, not at %q", r.URL.Path)}
 	}
-	h.p.world.RLock()
-	answer := c.api(refused)
-	h.p.world.RUnlock()
-	answer.write(w)
+	request, refused := c.parse(refused)
+	c.serve(w, false, func(plan *fault.Plan) *fault.Answer {
+		h.p.world.RLock()
+		defer h.p.world.RUnlock()
+		return c.api(plan, request, refused)
+	})
 }
 
-// api makes the answer to a request of the API, of which the outside was checked, and
-// records both.
-func (c *call) api(refused *Refusal) *reply {
-	var response wire.Response
+// parse finds out what the call is about, unless its outside was refused.
+func (c *call) parse(refused *Refusal) (wire.Request, *Refusal) {
+	if refused != nil {
+		return wire.Request{}, refused
+	}
+	request, err := wire.ParseRequest(c.body)
+	if err != nil {
+		return request, malformed(err)
+	}
+	c.exchange.Method = methodName(request.Method)
+	c.exchange.Payment = payment(request.Params)
+	c.exchange.Secrets = secretsIn(request.Params)
+	if m := c.p.rules.Load().merchants[c.request.Header.Get(wire.HeaderMerchant)]; m != nil {
+		c.exchange.Partner = m.lid
+	}
+	return request, nil
+}
+
+// api makes the answer to a request of the API.
+func (c *call) api(plan *fault.Plan, request wire.Request, refused *Refusal) *fault.Answer {
+	response := wire.Response{ID: request.ID}
 	var m *merchant
 	if refused == nil {
-		response, m, refused = c.answer()
+		response.Result, m, refused = c.answer(request)
 	}
-	answer := &reply{status: http.StatusOK, header: http.Header{"Content-Type": {wire.ContentType}}}
+	answer := &fault.Answer{Status: http.StatusOK, Header: http.Header{"Content-Type": {wire.ContentType}}}
 	if refused != nil {
 		response.Result, response.Err = nil, refused.Error
-		answer.status = max(answer.status, refused.HTTP)
+		answer.Status = max(answer.Status, refused.HTTP)
 	}
-	if answer.status == http.StatusMethodNotAllowed {
-		answer.header.Set("Allow", http.MethodPost)
+	if answer.Status == http.StatusMethodNotAllowed {
+		answer.Header.Set("Allow", http.MethodPost)
 	}
 	if m != nil {
 		now := strconv.FormatInt(c.p.cfg.Clock.Now().UnixMilli(), 10)
-		answer.header.Set(wire.HeaderUTCNowMS, now)
-		answer.header.Set(wire.HeaderSignature, m.apiKey.Sign(response.Signed(), now))
+		answer.Header.Set(wire.HeaderUTCNowMS, now)
+		answer.Header.Set(wire.HeaderSignature, plan.Signature(m.apiKey.Sign(response.Signed(), now)))
 	}
-	answer.body = response.Encode()
+	answer.Body = response.Encode()
 	c.exchange.Secrets = append(c.exchange.Secrets, secretsIn(response.Result)...)
-	c.record(answer, refused)
+	c.note(refused)
 	return answer
 }
 
 // answer makes the checks of §3.5, in their order, and carries out the method. The merchant
 // is nil until it is known.
-func (c *call) answer() (response wire.Response, m *merchant, _ *Refusal) {
-	request, err := wire.ParseRequest(c.body)
-	if err != nil {
-		return response, nil, malformed(err)
-	}
-	response.ID = request.ID
-	c.exchange.Method = methodName(request.Method)
-	c.exchange.Payment = payment(request.Params)
-	c.exchange.Secrets = secretsIn(request.Params)
-
+func (c *call) answer(request wire.Request) (result wire.Object, m *merchant, _ *Refusal) {
 	headers, absent := wire.ReadHeaders(c.request.Header.Get)
 	if absent != nil {
-		return response, nil, refusal(CheckHeaders, absent)
+		return nil, nil, refusal(CheckHeaders, absent)
 	}
 	rules := c.p.rules.Load()
 	if m = rules.merchants[headers.Merchant]; m == nil || !m.active {
-		return response, nil, refusal(CheckMerchant, wire.MerchantInactive(wire.HeaderMerchant))
+		return nil, nil, refusal(CheckMerchant, wire.MerchantInactive(wire.HeaderMerchant))
 	}
-	c.exchange.Partner = m.lid
 	if m.apiKey.Verify(request.Params, headers.UTCNowMS, headers.Signature) != nil {
-		return response, m, wrongSignature(wire.SignedText(request.Params, headers.UTCNowMS))
+		return nil, m, wrongSignature(wire.SignedText(request.Params, headers.UTCNowMS))
 	}
 	if !headers.Within(rules.settings.window, c.p.cfg.Clock.Now().UnixMilli()) {
-		return response, m, refusal(CheckWindow, wire.WindowExceeded(headers.UTCNowMS))
+		return nil, m, refusal(CheckWindow, wire.WindowExceeded(headers.UTCNowMS))
 	}
 	result, refused := c.p.do(rules, m, request.Method, request.Params)
-	response.Result = result
-	return response, m, refused
+	return result, m, refused
 }
 
 // malformed turns an error of wire.ParseRequest into a refusal.
@@ -207,37 +222,4 @@ func secretsIn(o wire.Object) []string {
 		secrets = append(secrets, secretsIn(sent)...)
 	}
 	return secrets
-}
-
-// reply is an answer before it is sent.
-type reply struct {
-	status int
-	header http.Header
-	body   []byte
-}
-
-func (a *reply) write(w http.ResponseWriter) {
-	maps.Copy(w.Header(), a.header)
-	w.WriteHeader(a.status)
-	_, _ = w.Write(a.body) //nolint:gosec // JSON, or made by html/template; a caller that is gone misses nothing that we could mend
-}
-
-// record puts the call into the journal, with the answer as it will be sent.
-func (c *call) record(answer *reply, refused *Refusal) {
-	e := c.exchange
-	e.Request = journal.RawRequest(c.request, c.body)
-	e.Verdict.OK = refused == nil
-	if refused != nil {
-		e.Verdict.Check, e.Verdict.Code, e.Verdict.Detail = string(refused.Check), int(refused.Code), refused.Detail
-		if refused.Detail == "" {
-			e.Verdict.Detail = cutTo(refused.Error.Error(), 500)
-		}
-	}
-	// All that net/http would add, so that the journal has what is sent.
-	answer.header["Content-Length"] = []string{strconv.Itoa(len(answer.body))}
-	answer.header["Date"] = []string{time.Now().UTC().Format(http.TimeFormat)}
-	e.Status = answer.status
-	e.Response = journal.RawResponse(c.request.Proto, answer.status, answer.header, answer.body)
-	e.Took = time.Since(e.Real)
-	c.p.cfg.Journal.Record(e)
 }

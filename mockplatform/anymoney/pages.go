@@ -10,6 +10,7 @@ import (
 	"github.com/gorilla/mux"
 
 	wire "github.com/partnerkit/partnerkit/contract/anymoney"
+	"github.com/partnerkit/partnerkit/mockplatform/fault"
 )
 
 // Methods of the journal for what payers do at the pages.
@@ -67,18 +68,28 @@ func (h *handler) sci(root string) http.Handler {
 // serveOrder shows an order to its payer, and does what the payer decides.
 func (h *handler) serveOrder(w http.ResponseWriter, r *http.Request) {
 	token := mux.Vars(r)["token"]
-	var refused *Refusal
 	c := h.begin(r, MethodPage)
+	var refused *Refusal
+	var form url.Values
 	if r.Method == http.MethodPost {
 		if refused = c.read(w); refused == nil {
-			refused = c.decide(token)
+			form, refused = c.decision()
 		}
 	}
-	shown, ok := h.p.Checkout(token)
+	c.serve(w, true, func(*fault.Plan) *fault.Answer {
+		if form != nil {
+			refused = c.decide(token, form)
+		}
+		return c.showOrder(token, refused)
+	})
+}
+
+// showOrder makes the page of an order, after an action that may have been refused.
+func (c *call) showOrder(token string, refused *Refusal) *fault.Answer {
+	shown, ok := c.p.Checkout(token)
 	if !ok {
 		refused = refusal(CheckFound, wire.NotFound())
-		c.render(w, http.StatusNotFound, "refused", refusedPage{"404", "there is no such order", ""}, refused)
-		return
+		return c.render(http.StatusNotFound, "refused", refusedPage{"404", "there is no such order", ""}, refused)
 	}
 	c.exchange.Partner, c.exchange.Payment = shown.Order.Owner, shown.Order.ExternalID
 	page := orderPage{Checkout: shown, Final: shown.Order.Status.Final()}
@@ -91,34 +102,44 @@ func (h *handler) serveOrder(w http.ResponseWriter, r *http.Request) {
 		if refused.Detail != "" {
 			page.Refused = refused.Detail
 		}
-	} else if r.Method == http.MethodPost { // so that a reload does not do it again
-		w.Header().Set("Location", r.URL.Path)
+	} else if c.request.Method == http.MethodPost {
 		status = http.StatusSeeOther
 	}
-	c.render(w, status, "order", page, refused)
+	answer := c.render(status, "order", page, refused)
+	if status == http.StatusSeeOther { // so that a reload does not do it again
+		answer.Header.Set("Location", c.request.URL.Path)
+	}
+	return answer
 }
 
-// decide does what the form of an order's page asks for.
-func (c *call) decide(token string) *Refusal {
+// decision reads the form of an order's page, and notes what it asks for.
+func (c *call) decision() (url.Values, *Refusal) {
 	form, err := url.ParseQuery(string(c.body))
 	if err != nil {
-		return &Refusal{Check: CheckForm, Error: wire.ParseError()}
+		return nil, &Refusal{Check: CheckForm, Error: wire.ParseError()}
 	}
-	switch form.Get("action") {
-	case "choose":
-		c.exchange.Method = MethodChoose
+	method, known := decisions[form.Get("action")]
+	if !known {
+		return nil, &Refusal{Check: CheckForm, Error: wire.MethodNotFound(), Detail: "action is none of choose, pay, refuse, cancel"}
+	}
+	c.exchange.Method = method
+	return form, nil
+}
+
+// decisions are the actions of an order's page, with their names in the journal.
+var decisions = map[string]string{"choose": MethodChoose, "pay": MethodPay, "refuse": MethodRefuse, "cancel": MethodCancel}
+
+// decide does what the form of an order's page asks for.
+func (c *call) decide(token string, form url.Values) *Refusal {
+	switch c.exchange.Method {
+	case MethodChoose:
 		return c.p.Choose(token, form.Get(wire.FieldPayway))
-	case "pay":
-		c.exchange.Method = MethodPay
+	case MethodPay:
 		return c.p.Pay(token)
-	case "refuse":
-		c.exchange.Method = MethodRefuse
+	case MethodRefuse:
 		return c.p.Refuse(token)
-	case "cancel":
-		c.exchange.Method = MethodCancel
-		return c.p.Cancel(token)
 	}
-	return &Refusal{Check: CheckForm, Error: wire.MethodNotFound(), Detail: "action is none of choose, pay, refuse, cancel"}
+	return c.p.Cancel(token)
 }
 
 // webAddress returns an address that browsers may be led to, or "".
@@ -131,22 +152,23 @@ func webAddress(address string) string {
 
 // servePage answers with a page that does nothing.
 func (h *handler) servePage(w http.ResponseWriter, r *http.Request, status int, name string, data any, refused *Refusal) {
-	h.begin(r, MethodPage).render(w, status, name, data, refused)
+	c := h.begin(r, MethodPage)
+	c.serve(w, true, func(*fault.Plan) *fault.Answer { return c.render(status, name, data, refused) })
 }
 
-// render answers with a page and records that.
-func (c *call) render(w http.ResponseWriter, status int, name string, data any, refused *Refusal) {
+// render makes a page.
+func (c *call) render(status int, name string, data any, refused *Refusal) *fault.Answer {
 	var body bytes.Buffer
 	if err := pages.ExecuteTemplate(&body, name, data); err != nil {
 		c.p.cfg.Log.Error("a page could not be made", "page", name, "err", err)
 		status = http.StatusInternalServerError
 	}
-	answer := &reply{status: status, header: w.Header(), body: body.Bytes()}
-	answer.header.Set("Content-Type", "text/html; charset=utf-8")
-	answer.header.Set("Content-Security-Policy", "default-src 'none'; script-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'")
-	answer.header.Set("X-Content-Type-Options", "nosniff")
-	answer.header.Set("Referrer-Policy", "no-referrer") // the address holds the token
-	answer.header.Set("Cache-Control", "no-store")
-	c.record(answer, refused)
-	answer.write(w)
+	answer := &fault.Answer{Status: status, Header: http.Header{}, Body: body.Bytes()}
+	answer.Header.Set("Content-Type", "text/html; charset=utf-8")
+	answer.Header.Set("Content-Security-Policy", "default-src 'none'; script-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'")
+	answer.Header.Set("X-Content-Type-Options", "nosniff")
+	answer.Header.Set("Referrer-Policy", "no-referrer") // the address holds the token
+	answer.Header.Set("Cache-Control", "no-store")
+	c.note(refused)
+	return answer
 }

@@ -12,11 +12,28 @@ import (
 	wire "github.com/partnerkit/partnerkit/contract/anymoney"
 	"github.com/partnerkit/partnerkit/mockplatform/clock"
 	"github.com/partnerkit/partnerkit/mockplatform/dice"
+	"github.com/partnerkit/partnerkit/mockplatform/fault"
 	"github.com/partnerkit/partnerkit/mockplatform/journal"
+	"github.com/partnerkit/partnerkit/mockplatform/traffic"
 )
 
 // Protocol is the name of this protocol in the journal.
 const Protocol = "anymoney"
+
+// Faults is what rules about faults can name of this protocol.
+func Faults() fault.Protocol {
+	p := fault.Protocol{
+		Name: Protocol, Out: []string{MethodCallback}, SignsAnswers: true, SignsOut: true,
+		In: []string{MethodForm, MethodPage, MethodChoose, MethodPay, MethodRefuse, MethodCancel},
+	}
+	for _, m := range []wire.Method{
+		wire.MethodPayinCreate, wire.MethodPayinCalc, wire.MethodPayinGet, wire.MethodStatus,
+		wire.MethodBalance, wire.MethodPwcurrencyList,
+	} {
+		p.In = append(p.In, string(m))
+	}
+	return p
+}
 
 //go:embed demo.json
 var demo []byte
@@ -31,6 +48,7 @@ type Config struct {
 	Clock   *clock.Clock // to be closed after the platform
 	Dice    *dice.Dice
 	Journal *journal.Journal
+	Faults  *fault.Set   // none if nil
 	Log     *slog.Logger // nowhere if nil
 	// Document is the configuration at the start; DemoConfig if nil.
 	Document []byte
@@ -54,6 +72,7 @@ const firstLID = 135_000
 // use; requests do not wait for each other unless they are about the same money.
 type Platform struct {
 	cfg     Config
+	desk    *traffic.Desk
 	courier *courier
 
 	// world is held for reading by whatever acts on somebody's behalf, and for writing by
@@ -79,7 +98,7 @@ func New(cfg Config) (*Platform, error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	p := &Platform{cfg: cfg}
+	p := &Platform{cfg: cfg, desk: traffic.NewDesk(cfg.Clock, cfg.Journal, cfg.Faults)}
 	p.orders.Store(newOrders(cfg.KeepOrders, keepBytes))
 	p.lid.Store(firstLID)
 	p.courier = newCourier(p)
@@ -109,7 +128,7 @@ func (p *Platform) obey(document any) error {
 }
 
 // Close ends the callbacks and waits for those on their way.
-func (p *Platform) Close() { p.courier.stop() }
+func (p *Platform) Close() { p.courier.Stop() }
 
 // Reset goes back to the state that New gave. Meanwhile, when no callback is on its way and
 // no request looks at the state, it calls also, to reset what the platform shares with others.
@@ -134,11 +153,11 @@ func (p *Platform) begin(text []byte, also func()) error {
 	if err := p.obey(document); err != nil {
 		return err
 	}
-	p.courier.stop()
+	p.courier.Stop()
 	p.orders.Load().forgetAll()
 	p.orders.Store(newOrders(p.cfg.KeepOrders, keepBytes))
 	also()
-	p.courier.start()
+	p.courier.Start()
 	return nil
 }
 

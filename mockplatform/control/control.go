@@ -24,6 +24,7 @@ import (
 
 	"github.com/partnerkit/partnerkit/mockplatform/anymoney"
 	"github.com/partnerkit/partnerkit/mockplatform/clock"
+	"github.com/partnerkit/partnerkit/mockplatform/fault"
 	"github.com/partnerkit/partnerkit/mockplatform/integra"
 	"github.com/partnerkit/partnerkit/mockplatform/journal"
 )
@@ -32,6 +33,7 @@ import (
 type Config struct {
 	Clock    *clock.Clock
 	Journal  *journal.Journal
+	Faults   *fault.Set
 	Integra  *integra.Platform
 	AnyMoney *anymoney.Platform
 	Reset    func()       // everything, to the state after the start
@@ -69,6 +71,7 @@ func Mount(r *mux.Router, cfg Config) {
 	add(h, http.MethodGet, "/integra/users/{hash}", "One user with payments, the newest first", a.getUser)
 	add(h, http.MethodPost, "/integra/users/{hash}/topups", "Press the button that tops up", a.topUp)
 	add(h, http.MethodGet, "/integra/payments/{id}", "One payment with its notifications", a.getPayment)
+	a.addFaults(h)
 	a.addAnyMoney(h)
 
 	r.NotFoundHandler = problem(http.StatusNotFound)
@@ -222,6 +225,7 @@ type exchange struct {
 	RawResp   []byte            `json:"response_base64,omitempty" doc:"Only where response is not UTF-8"`
 	Args      string            `json:"args,omitempty" doc:"The arguments, decrypted"`
 	Verdict   verdict           `json:"verdict"`
+	Fault     string            `json:"fault,omitempty" doc:"Which rule did what to it"`
 	Cut       bool              `json:"cut,omitempty" doc:"Request or response was too long to keep whole"`
 }
 
@@ -248,7 +252,7 @@ func exchangeOf(e *journal.Exchange) exchange {
 		Partner: e.Partner, User: e.User, Payment: e.Payment, Attempt: e.Attempt,
 		AtMS: e.At.UnixMilli(), RealMS: e.Real.UnixMilli(), TookUS: e.Took.Microseconds(), Status: e.Status,
 		Request: string(e.Request), Response: string(e.Response), Args: string(e.Args),
-		Verdict: verdict(e.Verdict), Cut: e.Cut,
+		Verdict: verdict(e.Verdict), Fault: e.Fault, Cut: e.Cut,
 	}
 	if !utf8.Valid(e.Request) {
 		x.RawReq = e.Request

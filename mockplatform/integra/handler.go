@@ -4,19 +4,17 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"io"
-	"maps"
 	"net/http"
 	"net/url"
-	"strconv"
 	"strings"
-	"time"
 
 	"github.com/gorilla/mux"
 
 	wire "github.com/partnerkit/partnerkit/contract/integra"
 	"github.com/partnerkit/partnerkit/internal/page"
+	"github.com/partnerkit/partnerkit/mockplatform/fault"
 	"github.com/partnerkit/partnerkit/mockplatform/journal"
+	"github.com/partnerkit/partnerkit/mockplatform/traffic"
 )
 
 // Limits of a request. What is longer is refused, and in the journal as far as it was read.
@@ -24,9 +22,6 @@ const (
 	MaxURL  = 32 << 10 // bytes of the request's target
 	MaxBody = 64 << 10 // bytes
 )
-
-// bodyTimeout is how long a caller may take to send a body.
-const bodyTimeout = 10 * time.Second
 
 // MethodTopUp is what the journal calls a press of the page's button.
 const MethodTopUp = "topUp"
@@ -55,34 +50,19 @@ type call struct {
 	method   wire.Method
 	query    url.Values
 	body     []byte
-	partner  *partner // of the hash or of the user
-	user     *user    // nil for methods of a partner
-	plain    []byte   // decrypted arguments
+	partner  *partner      // of the hash or of the user
+	user     *user         // nil for methods of a partner
+	users    *index[*user] // of the world that k was opened in; nil before that
+	plain    []byte        // decrypted arguments
 	secrets  []string
 	changed  bool // something was changed, so that the answer may get lost
 	exchange *journal.Exchange
 }
 
-// reply is an answer before it is sent.
-type reply struct {
-	status int
-	header http.Header
-	body   []byte
-}
-
-func (a *reply) write(w http.ResponseWriter) {
-	maps.Copy(w.Header(), a.header)
-	w.WriteHeader(a.status)
-	_, _ = w.Write(a.body) // a caller that is gone misses nothing that we could mend
-}
-
 func (h *handler) serve(w http.ResponseWriter, r *http.Request) {
 	vars := mux.Vars(r)
 	c := &call{p: h.p, writer: w, request: r, path: vars["path"], method: methodOf(vars["method"])}
-	c.exchange = &journal.Exchange{
-		Protocol: Protocol, Method: string(c.method), Direction: journal.In,
-		At: h.p.cfg.Clock.Now(), Real: time.Now().UTC(),
-	}
+	c.exchange = h.p.desk.Begin(Protocol, string(c.method))
 	refusal := c.read() // before the world is held: a body can take its time
 	if c.method.HTML() {
 		h.servePage(w, c, refusal)
@@ -111,50 +91,58 @@ func methodOf(name string) wire.Method {
 // serveAPI carries out a method and answers with an envelope.
 func (h *handler) serveAPI(w http.ResponseWriter, c *call, refusal *Refusal) {
 	h.p.world.RLock()
-	var data any
-	if refusal == nil {
-		data, refusal = c.do()
-	}
-	answer := &reply{status: http.StatusOK, header: w.Header()}
-	answer.header["Content-Type"] = []string{wire.ContentType}
-	if refusal == nil {
-		answer.body = wire.Success(data).Encode()
-	} else {
-		answer.body = wire.Failure(refusal.Code, refusal.Message).Encode()
-		answer.status = max(answer.status, refusal.HTTP)
-	}
-	if answer.status == http.StatusMethodNotAllowed {
-		answer.header["Allow"] = []string{"GET, POST"}
-	}
-	lost := LostNone
-	if c.changed && refusal == nil {
-		lost = h.p.settings.Load().LostAnswers
-	}
-	answer = lost.instead(answer)
-	c.record(answer, refusal, lost)
-	h.p.retire()
+	refusal = c.open(refusal)
 	h.p.world.RUnlock()
-	if answer != nil {
-		answer.write(w)
-		return
+	served := &traffic.Call{Exchange: c.exchange, Body: c.body, Payment: c.paymentID}
+	served.Do = func(*fault.Plan) *fault.Answer {
+		h.p.world.RLock()
+		defer h.p.world.RUnlock()
+		defer h.p.retire()
+		var data any
+		if refusal = c.open(refusal); refusal == nil { // once more: a reset may have come between
+			data, refusal = c.do()
+		}
+		lost := LostNone
+		if c.changed && refusal == nil {
+			lost = h.p.settings.Load().LostAnswers
+			served.Otherwise = h.p.lose(lost)
+		}
+		c.note(refusal, lost)
+		return envelope(data, refusal)
 	}
-	if lost == LostHang {
-		<-c.request.Context().Done()
-	}
-	panic(http.ErrAbortHandler) // net/http's way to close a connection without an answer
+	h.p.desk.Serve(w, c.request, served)
 }
 
-// instead is what leaves in place of an answer; nil for nothing.
-func (l LostAnswers) instead(answer *reply) *reply {
-	switch l {
-	case LostDrop, LostHang:
-		return nil
-	case LostError:
-		answer.status = http.StatusInternalServerError
-		answer.header["Content-Type"] = []string{"text/html; charset=utf-8"}
-		answer.body = []byte("<html><head><title>500 Internal Server Error</title></head></html>\n")
+// envelope is the answer to a call of the API.
+func envelope(data any, refusal *Refusal) *fault.Answer {
+	answer := &fault.Answer{Status: http.StatusOK, Header: http.Header{"Content-Type": {wire.ContentType}}}
+	if refusal == nil {
+		answer.Body = wire.Success(data).Encode()
+		return answer
+	}
+	answer.Body = wire.Failure(refusal.Code, refusal.Message).Encode()
+	answer.Status = max(answer.Status, refusal.HTTP)
+	if answer.Status == http.StatusMethodNotAllowed {
+		answer.Header["Allow"] = []string{"GET, POST"}
 	}
 	return answer
+}
+
+// lose is what becomes of an answer by the setting; nil for nothing.
+func (p *Platform) lose(how LostAnswers) *fault.Plan {
+	act := fault.Act{Committed: new(true)}
+	switch how {
+	case LostDrop:
+		act.Do = fault.DropAfter
+	case LostHang:
+		act.Do = fault.Hang
+	case LostError:
+		act.Do, act.Status = fault.Status, http.StatusInternalServerError
+		act.Body = "<html><head><title>500 Internal Server Error</title></head></html>\n"
+	default:
+		return nil
+	}
+	return p.desk.Faults.NewPlan("lost_answers", act)
 }
 
 // servePage answers cryptLogin and iframe: with the screen, with its changes, or, when the
@@ -167,42 +155,42 @@ func (h *handler) servePage(w http.ResponseWriter, c *call, refusal *Refusal) {
 		who, template, refusal = c.logIn()
 		h.p.world.RUnlock()
 	}
-
-	var screen capture
+	posted := c.request.Method == http.MethodPost && c.form().Has("amount")
 	switch {
 	case refusal != nil:
-		h.pages.refused(&screen, c.request, refusal)
 	case c.query.Has(page.LiveParam):
 		h.pages.live(w, c.request, who)
 		return // a stream is not an exchange
-	case c.request.Method == http.MethodPost && c.form().Has("amount"):
+	case posted:
 		c.exchange.Method = MethodTopUp
-		form := c.form()
-		payment, err := h.p.TopUp(who.User, typedAmount(form.Get("amount")), Via(form.Get("via")))
-		c.exchange.Payment = payment.ID
-		errors.As(err, &refusal)
-		h.pages.toppedUp(&screen, c.request, who, form.Get("amount"), err)
-	default:
-		h.p.rememberLogin(c.user, template)
-		h.pages.screen(&screen, c.request, who)
 	}
-	answer := screen.reply()
-	c.record(answer, refusal, LostNone)
-	answer.write(w)
+	h.p.desk.Serve(w, c.request, &traffic.Call{
+		Exchange: c.exchange, Body: c.body, Page: true,
+		Do: func(*fault.Plan) *fault.Answer {
+			var screen capture
+			switch {
+			case refusal != nil:
+				h.pages.refused(&screen, c.request, refusal)
+			case posted:
+				form := c.form()
+				payment, err := h.p.TopUp(who.User, typedAmount(form.Get("amount")), Via(form.Get("via")))
+				c.exchange.Payment = payment.ID
+				errors.As(err, &refusal)
+				h.pages.toppedUp(&screen, c.request, who, form.Get("amount"), err)
+			default:
+				h.p.rememberLogin(c.user, template)
+				h.pages.screen(&screen, c.request, who)
+			}
+			c.note(refusal, LostNone)
+			return screen.answer()
+		},
+	})
 }
 
-// record puts the call into the journal, with the answer as it will be sent.
-func (c *call) record(answer *reply, refusal *Refusal, lost LostAnswers) {
+// note completes the exchange with what was found out about the call.
+func (c *call) note(refusal *Refusal, lost LostAnswers) {
 	e := c.exchange
-	e.Request = journal.RawRequest(c.request, c.body)
-	e.Args = c.plain
 	e.Secrets = c.secrets
-	if c.partner != nil {
-		e.Partner = c.partner.Hash
-	}
-	if c.user != nil {
-		e.User = c.user.hash
-	}
 	e.Verdict.OK = refusal == nil
 	if refusal != nil {
 		e.Verdict.Check, e.Verdict.Code, e.Verdict.Detail = string(refusal.Check), int(refusal.Code), refusal.Message
@@ -210,15 +198,6 @@ func (c *call) record(answer *reply, refusal *Refusal, lost LostAnswers) {
 	if lost != LostNone {
 		e.Verdict.Detail = "done, but its answer was lost: " + string(lost)
 	}
-	if answer != nil {
-		// All that net/http would add, so that the journal has what is sent.
-		answer.header["Content-Length"] = []string{strconv.Itoa(len(answer.body))}
-		answer.header["Date"] = []string{time.Now().UTC().Format(http.TimeFormat)}
-		e.Status = answer.status
-		e.Response = journal.RawResponse(c.request.Proto, answer.status, answer.header, answer.body)
-	}
-	e.Took = time.Since(e.Real)
-	c.p.cfg.Journal.Record(e)
 }
 
 // read checks the outside of the request and reads its body.
@@ -236,21 +215,14 @@ func (c *call) read() *Refusal {
 	if c.method.HashOwner() == 0 && c.method != wire.LegacyCreateUser {
 		return &Refusal{CheckMethod, wire.CodeInvalid, fmt.Sprintf("method %q is unknown", c.method), http.StatusNotFound}
 	}
-	if r.Body != nil && r.ContentLength != 0 {
-		// Not for the whole connection: streams and answers that hang are read from as well.
-		control := http.NewResponseController(c.writer)
-		_ = control.SetReadDeadline(time.Now().Add(bodyTimeout)) // refused by writers of tests
-		body, err := io.ReadAll(io.LimitReader(r.Body, MaxBody+1))
-		_ = control.SetReadDeadline(time.Time{})
-		c.body = body
-		switch {
-		case len(body) > MaxBody:
-			return &Refusal{CheckBody, wire.CodeInvalid, fmt.Sprintf("body is longer than %d bytes", MaxBody), http.StatusRequestEntityTooLarge}
-		case err != nil:
-			return &Refusal{CheckBody, wire.CodeInvalid, "body was cut off", http.StatusBadRequest}
-		}
+	body, err := traffic.ReadBody(c.writer, r, MaxBody)
+	c.body = body
+	switch {
+	case errors.Is(err, traffic.ErrTooLong):
+		return &Refusal{CheckBody, wire.CodeInvalid, fmt.Sprintf("body is longer than %d bytes", MaxBody), http.StatusRequestEntityTooLarge}
+	case err != nil:
+		return &Refusal{CheckBody, wire.CodeInvalid, err.Error(), http.StatusBadRequest}
 	}
-	var err error
 	if c.query, err = url.ParseQuery(r.URL.RawQuery); err != nil {
 		return refuse(CheckURL, wire.CodeInvalid, fmt.Sprintf("query of the address: %v", err))
 	}
@@ -266,8 +238,25 @@ func (c *call) form() url.Values {
 	return form
 }
 
-// open finds out whose k the request carries, and decrypts the arguments.
-func (c *call) open() *Refusal {
+// open finds out whose k the request carries, and decrypts the arguments, unless that was
+// done or refused already. It wants the world held for reading.
+func (c *call) open(refusal *Refusal) *Refusal {
+	if refusal != nil || c.method == wire.LegacyCreateUser || c.users == c.p.users {
+		return refusal
+	}
+	c.users = c.p.users
+	refusal = c.openK()
+	c.exchange.Args, c.exchange.Secrets = c.plain, c.secrets
+	if c.partner != nil {
+		c.exchange.Partner = c.partner.Hash
+	}
+	if c.user != nil {
+		c.exchange.User = c.user.hash
+	}
+	return refusal
+}
+
+func (c *call) openK() *Refusal {
 	if len(c.query[wire.ParamK]) > 1 {
 		return refuse(CheckK, wire.CodeInvalid, "k is given more than once")
 	}
@@ -299,6 +288,7 @@ func (c *call) setPartner(hash string) *Refusal {
 		return refuse(CheckPartner, wire.CodePartnerKey, fmt.Sprintf("partner %s is unknown under the path %q", hash, c.path))
 	}
 	c.partner = partner
+	c.exchange.Partner = partner.Hash
 	return nil
 }
 
@@ -360,7 +350,7 @@ type visitor struct {
 // logIn checks a request for the page. The template is nil if the caller gave none.
 func (c *call) logIn() (visitor, *wire.NotifyTemplate, *Refusal) {
 	fail := func(refusal *Refusal) (visitor, *wire.NotifyTemplate, *Refusal) { return visitor{}, nil, refusal }
-	if refusal := c.open(); refusal != nil {
+	if refusal := c.open(nil); refusal != nil {
 		return fail(refusal)
 	}
 	args, refusal := decode[wire.LoginArgs](c)
@@ -419,7 +409,7 @@ func (c *capture) Write(b []byte) (int, error) {
 	return c.body.Write(b)
 }
 
-func (c *capture) reply() *reply {
+func (c *capture) answer() *fault.Answer {
 	c.WriteHeader(http.StatusOK)
-	return &reply{status: c.status, header: c.Header(), body: c.body.Bytes()}
+	return &fault.Answer{Status: c.status, Header: c.Header(), Body: c.body.Bytes()}
 }

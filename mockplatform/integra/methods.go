@@ -31,13 +31,10 @@ var methods = map[wire.Method]func(*call) (any, *Refusal){
 	wire.AttachCounter:       (*call).attachCounter,
 }
 
-// do carries out a call of the API. It wants the world held for reading.
+// do carries out a call of the API that was opened. It wants the world held for reading.
 func (c *call) do() (any, *Refusal) {
 	if c.method == wire.LegacyCreateUser {
 		return c.legacyCreateUser()
-	}
-	if refusal := c.open(); refusal != nil {
-		return nil, refusal
 	}
 	return methods[c.method](c)
 }
@@ -48,6 +45,23 @@ func decode[Args any](c *call) (args Args, _ *Refusal) {
 		return args, argument(err)
 	}
 	return args, nil
+}
+
+// paymentID is the id of the payment that the arguments name, "" for none.
+func (c *call) paymentID() string {
+	switch c.method {
+	case wire.ConfirmPayment, wire.DeclinePayment:
+		args, _ := decode[struct {
+			TransactionID string `json:"transactionId"`
+		}](c)
+		return args.TransactionID
+	case wire.DoPayment:
+		args, _ := decode[struct {
+			PaymentHash string `json:"paymentHash"`
+		}](c)
+		return args.PaymentHash
+	}
+	return ""
 }
 
 func (c *call) hello() (any, *Refusal) {

@@ -12,11 +12,23 @@ import (
 	wire "github.com/partnerkit/partnerkit/contract/integra"
 	"github.com/partnerkit/partnerkit/mockplatform/clock"
 	"github.com/partnerkit/partnerkit/mockplatform/dice"
+	"github.com/partnerkit/partnerkit/mockplatform/fault"
 	"github.com/partnerkit/partnerkit/mockplatform/journal"
+	"github.com/partnerkit/partnerkit/mockplatform/traffic"
 )
 
 // Protocol is the name of this protocol in the journal.
 const Protocol = "integra"
+
+// Faults is what rules about faults can name of this protocol.
+func Faults() fault.Protocol {
+	p := fault.Protocol{Name: Protocol, Out: []string{MethodNotify}, Users: true}
+	for _, m := range append(wire.Methods(), wire.LegacyCreateUser) {
+		p.In = append(p.In, string(m))
+	}
+	p.In = append(p.In, MethodTopUp)
+	return p
+}
 
 // CommonPath is the path under which every partner answers, besides its own.
 const CommonPath = "iframe"
@@ -34,6 +46,7 @@ type Config struct {
 	Clock    *clock.Clock // to be closed after the platform
 	Dice     *dice.Dice
 	Journal  *journal.Journal
+	Faults   *fault.Set   // none if nil
 	Log      *slog.Logger // nowhere if nil
 	Partners []Partner    // that exist from the start
 	Settings Settings     // at the start; see DefaultSettings
@@ -48,6 +61,7 @@ type Config struct {
 // requests for different users do not wait for each other.
 type Platform struct {
 	cfg      Config
+	desk     *traffic.Desk
 	settings atomic.Pointer[Settings]
 	notifier *notifier
 
@@ -92,7 +106,7 @@ func New(cfg Config) (*Platform, error) {
 		return nil, err
 	}
 	cfg.Partners, cfg.Settings.Notify.Schedule = slices.Clone(cfg.Partners), slices.Clone(cfg.Settings.Notify.Schedule)
-	p := &Platform{cfg: cfg}
+	p := &Platform{cfg: cfg, desk: traffic.NewDesk(cfg.Clock, cfg.Journal, cfg.Faults)}
 	p.notifier = newNotifier(p)
 	if err := p.clear(); err != nil {
 		return nil, err
@@ -101,13 +115,13 @@ func New(cfg Config) (*Platform, error) {
 }
 
 // Close stops the notifications and waits for those on their way.
-func (p *Platform) Close() { p.notifier.stop() }
+func (p *Platform) Close() { p.notifier.Stop() }
 
 // Reset goes back to the state that New gave. Meanwhile, when no notification is on its way
 // and no request looks at the state, it calls also, to reset what the platform shares with
 // others: at least the clock, where payments of the past have timers.
 func (p *Platform) Reset(also func()) {
-	p.notifier.stop()
+	p.notifier.Stop()
 	p.world.Lock()
 	defer p.world.Unlock()
 	for _, u := range p.users.all() {
@@ -117,7 +131,7 @@ func (p *Platform) Reset(also func()) {
 	}
 	also()
 	_ = p.clear() // what New accepted is accepted again
-	p.notifier.start()
+	p.notifier.Start()
 }
 
 func (p *Platform) clear() error {

@@ -50,6 +50,7 @@ type Exchange struct {
 	Response  []byte        // raw; nil when there was no reply
 	Args      []byte        // the decrypted arguments, if they could be decrypted
 	Verdict   Verdict
+	Fault     string   // which rule did what to it; "" for none
 	Cut       bool     // Request or Response was longer than MaxRaw and is cut off
 	Secrets   []string // what Redacted masks wherever it occurs
 }
@@ -80,6 +81,7 @@ type Journal struct {
 	count    int
 	bytes    int
 	seq      uint64
+	reset    time.Time // real, of the latest Reset; zero before the first
 	watchers map[chan struct{}]struct{}
 }
 
@@ -94,13 +96,17 @@ func New(cfg Config) *Journal {
 	return &Journal{cfg: cfg, watchers: map[chan struct{}]struct{}{}}
 }
 
-// Record takes over e, which the caller must not change any more, and numbers it.
+// Record takes over e, which the caller must not change any more, and numbers it. What began
+// before the latest Reset is not recorded: it belongs to a world that is no more.
 func (j *Journal) Record(e *Exchange) {
 	e.Request, e.Cut = cut(e.Request, e.Cut)
 	e.Response, e.Cut = cut(e.Response, e.Cut)
 	size := e.size()
 	j.mu.Lock()
 	defer j.mu.Unlock()
+	if !e.Real.IsZero() && e.Real.Before(j.reset) {
+		return
+	}
 	j.seq++
 	e.Seq = j.seq
 	for j.count > 0 && (j.count >= j.cfg.MaxExchanges || j.bytes+size > j.cfg.MaxBytes) {
@@ -209,6 +215,7 @@ func (j *Journal) Reset() {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	j.ring, j.head, j.count, j.bytes, j.seq = nil, 0, 0, 0, 0
+	j.reset = time.Now()
 	j.wake()
 }
 
