@@ -291,7 +291,7 @@ type PayinFilter struct {
 	Limit    int   // 50 if 0
 }
 
-// ErrUnanswered says that the platform could not be asked, or did not answer; asking again is safe.
+// ErrUnanswered says that the platform could not be asked, or did not answer.
 var ErrUnanswered = errors.New("the platform did not answer")
 
 // A Refusal is the platform's no to a question.

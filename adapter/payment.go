@@ -18,6 +18,8 @@ var (
 	ErrLost = errors.New("payment was changed meanwhile")
 	// ErrNotInDoubt refuses to decide about a payment that nobody needs to decide about.
 	ErrNotInDoubt = errors.New("payment is not in doubt")
+	// ErrArchived refuses what only a user who is not archived can do.
+	ErrArchived = errors.New("user is archived")
 	// ErrNotFound is an unknown payment or user.
 	ErrNotFound = errors.New("not found")
 	// ErrOverloaded asks the caller to come again in a moment; nothing was stored.
@@ -59,6 +61,9 @@ const (
 
 // States lists every state in the order of a payment's life.
 var States = []State{Received, Reserved, Confirming, Confirmed, Declining, Declined, InDoubt}
+
+// Kinds lists every kind.
+var Kinds = []Kind{TopUp, Direct, Refund}
 
 // Final reports whether nothing will change the payment any more.
 func (s State) Final() bool { return s == Confirmed || s == Declined }
@@ -141,4 +146,14 @@ func ValidUserHash(s string) bool { return isID(s) }
 // other content is a conflict.
 func (p Payment) SameContent(q Payment) bool {
 	return p.Key == q.Key && p.Kind == q.Kind && p.User == q.User && p.Amount == q.Amount && p.RefundOf == q.RefundOf
+}
+
+// PaymentFilter chooses payments; empty fields choose all.
+type PaymentFilter struct {
+	User     string
+	States   []State
+	Kinds    []Kind
+	From, To time.Time // received at or after From, before To
+	Before   int64     // a cursor: payments with smaller numbers only; 0 begins with the newest
+	Limit    int       // 50 if 0
 }

@@ -89,6 +89,7 @@ const (
 const (
 	ReasonNoFunds     = "not enough funds"
 	ReasonUnknownUser = "unknown user"
+	ReasonArchived    = "user is archived"
 )
 
 // Policy is what a step needs to know besides the payment.
@@ -142,9 +143,10 @@ func (p Payment) Decide(pol Policy, at time.Time) (Step, error) {
 	return s, nil
 }
 
-// DeclineUnknown is the step out of Received for a user that nobody registered with us.
-func (p Payment) DeclineUnknown(pol Policy, at time.Time) Step {
-	return p.turnDown(EventNoFunds, ReasonUnknownUser, pol, at)
+// Refuse is the step out of Received for a user whose money is not asked for: nobody
+// registered the user with us, or the user is archived.
+func (p Payment) Refuse(reason string, pol Policy, at time.Time) Step {
+	return p.turnDown(EventNoFunds, reason, pol, at)
 }
 
 // turnDown leads to Declining, or for our own payments, which the platform never heard of,

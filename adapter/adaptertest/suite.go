@@ -253,7 +253,7 @@ func testAcceptInvalid(t *testing.T, f *fixture) {
 			t.Errorf("%s: first %v, %v; want %v", name, first, err, adapter.ErrInvalid)
 		}
 	}
-	if list, err := f.Payments(t.Context(), store.Filter{}); err != nil || len(list) != 0 {
+	if list, err := f.Payments(t.Context(), adapter.PaymentFilter{}); err != nil || len(list) != 0 {
 		t.Errorf("stored all the same: %v, %v", list, err)
 	}
 }
@@ -750,7 +750,7 @@ func testList(t *testing.T, f *fixture) {
 	}
 	slices.Reverse(stored)
 	mid := stored[20].ReceivedAt
-	filters := []store.Filter{
+	filters := []adapter.PaymentFilter{
 		{},
 		{Limit: 7},
 		{Before: stored[10].Num, Limit: 7},
@@ -768,7 +768,7 @@ func testList(t *testing.T, f *fixture) {
 		{States: []adapter.State{adapter.Received, adapter.Declined, adapter.InDoubt, adapter.Declined}, Limit: 11, Before: stored[3].Num},
 	}
 	for _, st := range adapter.States {
-		filters = append(filters, store.Filter{States: []adapter.State{st}}, store.Filter{States: []adapter.State{st}, User: f.user, Limit: 2})
+		filters = append(filters, adapter.PaymentFilter{States: []adapter.State{st}}, adapter.PaymentFilter{States: []adapter.State{st}, User: f.user, Limit: 2})
 	}
 	for _, filter := range filters {
 		got, err := f.Payments(ctx, filter)
@@ -836,7 +836,7 @@ func testUsers(t *testing.T, f *fixture) {
 	}
 	var seen []string
 	for after := ""; ; {
-		list, err := f.Users(ctx, after, 3)
+		list, err := f.Users(ctx, adapter.UserFilter{After: after, Limit: 3})
 		if err != nil {
 			t.Fatal(err)
 		}

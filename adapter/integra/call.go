@@ -18,15 +18,19 @@ import (
 //	not sent  the request cannot have reached it
 //	unknown   anything else
 func (c *Client) Call(ctx context.Context, p adapter.Payment) adapter.Outcome {
-	cred, login, err := c.keys.user(ctx, p.User)
+	user, err := c.keys.user(ctx, p.User)
 	if err != nil {
 		return notSent(err)
 	}
+	cred := user.cred
 	switch {
 	case p.Kind == adapter.TopUp && p.State == adapter.Declining:
 		code := http.StatusPaymentRequired // the finance guide shows no codes; these say it as HTTP does
-		if p.Reason == adapter.ReasonUnknownUser {
+		switch p.Reason {
+		case adapter.ReasonUnknownUser:
 			code = http.StatusNotFound
+		case adapter.ReasonArchived:
+			code = http.StatusForbidden
 		}
 		return c.call(ctx, integra.DeclinePayment, cred, integra.DeclinePaymentArgs{
 			TransactionID: p.Key.ID, ErrorCode: code, ErrorMessage: p.Reason, ErrorLink: c.cfg.DeclineLink,
@@ -43,7 +47,7 @@ func (c *Client) Call(ctx context.Context, p adapter.Payment) adapter.Outcome {
 		sum = sum.Neg()
 	}
 	return c.call(ctx, integra.DoPayment, cred, integra.DoPaymentArgs{
-		PaymentSum: integra.Text(sum.Short()), PaymentSumBonus: "0", PaymentHash: p.Key.ID, UserLogin: login,
+		PaymentSum: integra.Text(sum.Short()), PaymentSumBonus: "0", PaymentHash: p.Key.ID, UserLogin: user.login,
 	}, paymentID)
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"sync/atomic"
 	"time"
 
 	"github.com/partnerkit/partnerkit/adapter"
@@ -17,6 +18,7 @@ type ClientConfig struct {
 	BaseURL     string              // the platform's address, such as "https://api.promopult.org"; required
 	PartnerPath string              // such as "partners/acme"; "iframe"
 	Partner     integra.Credentials // required
+	PreviousKey string              // the partner's key that Partner.Key replaces, taken while the platform still asks for it; optional
 	Cipher      integra.Cipher      // the one that Integra gave the partner; integra.Simple
 
 	Timeout     time.Duration // of one call, from looking for a connection to the last byte; 5 s
@@ -27,6 +29,10 @@ type ClientConfig struct {
 	// DeclineLink is the page of the partner's panel where a user can add funds; the
 	// platform may show it beside the reason of a decline. Optional.
 	DeclineLink string
+	// PanelLink is the address in the partner's panel that shows a screen of the platform's
+	// page; {r} stands for the screen. It goes into messages; without it they keep their templates.
+	PanelLink string
+	Resizer   string // address of the panel's copy of iframeResizer; "/js/iframeResizer.min.js"
 
 	Now func() time.Time // time.Now
 	// Observe is told of every call.
@@ -40,6 +46,7 @@ type Client struct {
 	caller    *outcall.Caller
 	keys      *keyring
 	addresses map[integra.Method]string // up to and including "?k="
+	previous  atomic.Bool               // the platform still asks for the partner's previous key
 }
 
 // NewClient returns a client; the keys of users come from users and vault. Its error wraps
@@ -47,6 +54,7 @@ type Client struct {
 func NewClient(cfg ClientConfig, users UserSource, vault Vault) (*Client, error) {
 	setDefault(&cfg.PartnerPath, "iframe")
 	setDefault(&cfg.Cipher, integra.Simple)
+	setDefault(&cfg.Resizer, "/js/iframeResizer.min.js")
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
@@ -65,6 +73,9 @@ func NewClient(cfg ClientConfig, users UserSource, vault Vault) (*Client, error)
 	}
 	if err := cfg.Partner.Validate(); err != nil {
 		faults = append(faults, fmt.Errorf("partner: %w", err))
+	}
+	if err := checkPanelLink(cfg.PanelLink); err != nil {
+		faults = append(faults, fmt.Errorf("panel link: %w", err))
 	}
 	caller, err := outcall.New(outcall.Config{
 		Timeout: cfg.Timeout, DialTimeout: cfg.DialTimeout, Connections: cfg.Connections, MaxAnswer: cfg.MaxAnswer,
@@ -100,6 +111,14 @@ func (e *CallError) Error() string {
 	return fmt.Sprintf("%s: %s: %s", e.Method, e.Verdict, e.Detail)
 }
 
+// Unwrap returns an *adapter.Refusal if the platform said no, and adapter.ErrUnanswered otherwise.
+func (e *CallError) Unwrap() error {
+	if e.Verdict == adapter.Refused {
+		return &adapter.Refusal{Code: e.Code, Message: e.Detail}
+	}
+	return adapter.ErrUnanswered
+}
+
 // accept looks into the data of a success. Its detail is worth keeping; an error says that
 // the answer is to some other question, so that the outcome is unknown.
 type accept func(integra.Response) (detail string, err error)
@@ -116,11 +135,12 @@ func (c *Client) call(ctx context.Context, m integra.Method, cred integra.Creden
 
 // exchange sends the request and judges the answer.
 func (c *Client) exchange(ctx context.Context, m integra.Method, cred integra.Credentials, args any, check accept) adapter.Outcome {
+	args, header, form := body(args)
 	k, err := integra.Seal(c.cfg.Cipher, cred, args)
 	if err != nil {
 		return notSent(err)
 	}
-	answer, err := c.caller.Post(ctx, c.addresses[m]+url.QueryEscape(k), nil, nil)
+	answer, err := c.caller.Post(ctx, c.addresses[m]+url.QueryEscape(k), header, form)
 	switch {
 	case errors.Is(err, outcall.ErrNotSent):
 		return notSent(err)

@@ -250,9 +250,9 @@ func TestCallWithoutKeyIsNotSent(t *testing.T) {
 	}
 }
 
-// An unknown user is a fact about the user; a store that is down, or a key that does not
-// open, is not.
-func TestKnown(t *testing.T) {
+// That a user is unknown or archived is a fact about the user; a store that is down, or a key
+// that does not open, is not.
+func TestRefuses(t *testing.T) {
 	t.Parallel()
 	users := somebody()
 	c, err := integra.NewClient(integra.ClientConfig{
@@ -261,15 +261,16 @@ func TestKnown(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if known, err := c.Known(t.Context(), userHash); !known || err != nil {
-		t.Errorf("Known of a registered user: %t, %v", known, err)
-	}
-	if known, err := c.Known(t.Context(), otherUser); known || err != nil {
-		t.Errorf("Known of a stranger: %t, %v", known, err)
+	archived := strings.Repeat("a", 32)
+	users.byHash[archived] = adapter.User{Hash: archived, SealedKey: plainVault{}.Seal(archived, "k"), ArchivedAt: day}
+	for user, want := range map[string]string{userHash: "", otherUser: adapter.ReasonUnknownUser, archived: adapter.ReasonArchived} {
+		if reason, err := c.Refuses(t.Context(), user); reason != want || err != nil {
+			t.Errorf("Refuses(%s) = %q, %v; want %q", user, reason, err, want)
+		}
 	}
 	users.err = errors.New("database is down")
-	if known, err := c.Known(t.Context(), otherUser); known || !errors.Is(err, users.err) {
-		t.Errorf("Known while the store is down: %t, %v", known, err)
+	if reason, err := c.Refuses(t.Context(), otherUser); reason != "" || !errors.Is(err, users.err) {
+		t.Errorf("Refuses while the store is down: %q, %v", reason, err)
 	}
 }
 

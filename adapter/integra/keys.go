@@ -38,9 +38,10 @@ type keyring struct {
 }
 
 type keptUser struct {
-	login string
-	key   string
-	until time.Time
+	cred     integra.Credentials
+	login    string
+	archived bool
+	until    time.Time
 }
 
 func newKeyring(users UserSource, vault Vault, now func() time.Time) *keyring {
@@ -51,30 +52,47 @@ func newKeyring(users UserSource, vault Vault, now func() time.Time) *keyring {
 	return &keyring{users: users, vault: vault, now: now, kept: kept}
 }
 
-// user returns a user's credentials and login.
-func (k *keyring) user(ctx context.Context, hash string) (cred integra.Credentials, login string, err error) {
+// user returns what a call about a user needs to know.
+func (k *keyring) user(ctx context.Context, hash string) (keptUser, error) {
 	u, ok := k.kept.Get(hash)
-	if !ok || !k.now().Before(u.until) {
-		stored, err := k.users.User(ctx, hash)
-		if err != nil {
-			return integra.Credentials{}, "", fmt.Errorf("crypt key of user %s: %w", hash, err)
-		}
-		key, err := k.vault.Open(hash, stored.SealedKey)
-		if err != nil {
-			return integra.Credentials{}, "", fmt.Errorf("crypt key of user %s: %w", hash, err)
-		}
-		u = keptUser{login: stored.Login, key: key, until: k.now().Add(keptFor)}
-		k.kept.Add(hash, u)
+	if ok && k.now().Before(u.until) {
+		return u, nil
 	}
-	return integra.Credentials{Hash: hash, Key: u.key}, u.login, nil
+	stored, err := k.users.User(ctx, hash)
+	if err != nil {
+		return keptUser{}, fmt.Errorf("crypt key of user %s: %w", hash, err)
+	}
+	key, err := k.vault.Open(hash, stored.SealedKey)
+	if err != nil {
+		return keptUser{}, fmt.Errorf("crypt key of user %s: %w", hash, err)
+	}
+	u = keptUser{
+		cred: integra.Credentials{Hash: hash, Key: key}, login: stored.Login, archived: !stored.ArchivedAt.IsZero(),
+		until: k.now().Add(keptFor),
+	}
+	k.kept.Add(hash, u)
+	return u, nil
 }
 
-// Known reports whether a user is registered here, so that the platform can be called about
-// it. Any other reason for having no key is an error.
-func (c *Client) Known(ctx context.Context, user string) (bool, error) {
-	_, _, err := c.keys.user(ctx, user)
-	if errors.Is(err, adapter.ErrNotFound) {
-		return false, nil
+// credentials returns a user's credentials alone.
+func (k *keyring) credentials(ctx context.Context, hash string) (integra.Credentials, error) {
+	u, err := k.user(ctx, hash)
+	return u.cred, err
+}
+
+// forget makes the next call about a user read the store.
+func (k *keyring) forget(hash string) { k.kept.Remove(hash) }
+
+// Refuses returns why the platform cannot or need not be asked for money of a user: nobody
+// registered the user here, or the user is archived; "" for all others. Any other reason for
+// having no key is an error.
+func (c *Client) Refuses(ctx context.Context, user string) (reason string, err error) {
+	u, err := c.keys.user(ctx, user)
+	switch {
+	case errors.Is(err, adapter.ErrNotFound):
+		return adapter.ReasonUnknownUser, nil
+	case u.archived:
+		return adapter.ReasonArchived, nil
 	}
-	return err == nil, err
+	return "", err
 }

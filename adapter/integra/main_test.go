@@ -72,11 +72,23 @@ func (p *people) User(_ context.Context, hash string) (adapter.User, error) {
 	return u, nil
 }
 
-func (p *people) AddUser(_ context.Context, u adapter.User) error {
+func (p *people) AddUsers(_ context.Context, users []adapter.User) error {
 	if p.err != nil {
 		return p.err
 	}
-	p.byHash[u.Hash] = u
+	for _, u := range users {
+		p.byHash[u.Hash] = u
+	}
+	return nil
+}
+
+func (p *people) SetArchived(_ context.Context, hash string, at time.Time) error {
+	if p.err != nil {
+		return p.err
+	}
+	u := p.byHash[hash]
+	u.ArchivedAt = at
+	p.byHash[hash] = u
 	return nil
 }
 

@@ -4,32 +4,28 @@ import (
 	"context"
 	"encoding/hex"
 	"fmt"
+	"html"
 	"io"
 	"net/url"
 	"time"
 
 	"github.com/partnerkit/partnerkit/adapter"
+	"github.com/partnerkit/partnerkit/adapter/outcall"
 	"github.com/partnerkit/partnerkit/contract/integra"
 )
 
 // UserStore keeps users.
 type UserStore interface {
 	UserSource
-	// AddUser stores a new user.
-	AddUser(ctx context.Context, u adapter.User) error
+	// AddUsers stores new users, all or none; one whose hash or login is taken is an
+	// *adapter.TakenError.
+	AddUsers(ctx context.Context, users []adapter.User) error
+	// SetArchived notes since when a user is archived; the zero time for not any more.
+	SetArchived(ctx context.Context, hash string, at time.Time) error
 }
 
-// Registration is what the platform is told of a new user. Login is required and unique
-// there.
-type Registration struct {
-	Login           string
-	Email           string
-	Phone           string // international: +79551234567
-	SuggestedDomain string // the site to promote, without scheme
-	InviterID       string // the partner's own id of whoever invited the user
-}
-
-// Users registers users at the platform and logs them in. It is safe for concurrent use.
+// Users registers users at the platform, imports, archives and logs them in, and hands on what
+// the platform says of and to them. It is safe for concurrent use.
 type Users struct {
 	client   *Client
 	store    UserStore
@@ -51,7 +47,7 @@ func NewUsers(client *Client, store UserStore, vault Vault, endpoint *Endpoint, 
 // verdict is unknown, when the user may exist there with a key that nobody has; and a store
 // that fails afterwards, when Register returns the user together with the error, so that
 // the caller can try again to store it.
-func (u *Users) Register(ctx context.Context, r Registration) (adapter.User, error) {
+func (u *Users) Register(ctx context.Context, r adapter.Registration) (adapter.User, error) {
 	if r.Login == "" {
 		return adapter.User{}, fmt.Errorf("%w: login is empty", adapter.ErrInvalid)
 	}
@@ -63,14 +59,14 @@ func (u *Users) Register(ctx context.Context, r Registration) (adapter.User, err
 		return adapter.User{}, fmt.Errorf("register user %q: %w", r.Login, err)
 	}
 	user := adapter.User{Hash: hash, Login: r.Login, SealedKey: u.vault.Seal(hash, key), CreatedAt: u.now().UTC().Truncate(time.Microsecond)}
-	if err := u.store.AddUser(context.WithoutCancel(ctx), user); err != nil {
+	if err := u.store.AddUsers(context.WithoutCancel(ctx), []adapter.User{user}); err != nil {
 		return user, fmt.Errorf("store user %q, whom the platform knows as %s: %w", r.Login, hash, err)
 	}
 	return user, nil
 }
 
 // create makes one attempt under a new hash.
-func (u *Users) create(ctx context.Context, r Registration) (hash, key string, err error) {
+func (u *Users) create(ctx context.Context, r adapter.Registration) (hash, key string, err error) {
 	var raw [integra.HashLen / 2]byte
 	if _, err := io.ReadFull(u.random, raw[:]); err != nil {
 		return "", "", fmt.Errorf("new hash: %w", err)
@@ -83,29 +79,105 @@ func (u *Users) create(ctx context.Context, r Registration) (hash, key string, e
 	return hash, key, err
 }
 
-// LoginLink returns the address of the platform's page for a user, for the src of an iframe:
-// cryptLogin with a notification address that proves it is ours. screen opens a certain
-// screen and may be empty. Whoever has the link is logged in, so it is a secret. No call is made.
-func (u *Users) LoginLink(ctx context.Context, user string, screen integra.Deeplink) (string, error) {
-	cred, login, err := u.client.keys.user(ctx, user)
+// Login returns a user's way into the platform's page: cryptLogin with a notification address
+// that proves it is ours. screen opens a certain screen, with or without a slash in front, and
+// may be empty. No call is made. A screen that there is not is adapter.ErrInvalid, a user who
+// is archived adapter.ErrArchived.
+func (u *Users) Login(ctx context.Context, user, screen string) (adapter.Login, error) {
+	link, err := u.loginURL(ctx, user, screen)
 	if err != nil {
-		return "", fmt.Errorf("login link: %w", err)
+		return adapter.Login{}, fmt.Errorf("login of user %s: %w", user, err)
+	}
+	return adapter.Login{URL: link, Embed: embed(link, u.client.cfg.Resizer)}, nil
+}
+
+func (u *Users) loginURL(ctx context.Context, user, screen string) (string, error) {
+	var query url.Values
+	if screen != "" {
+		known, err := integra.ParseDeeplink(screen)
+		if err != nil {
+			return "", fmt.Errorf("%w: r: %w", adapter.ErrInvalid, err)
+		}
+		query = url.Values{integra.ParamScreen: {string(known)}}
+	}
+	who, err := u.client.keys.user(ctx, user)
+	switch {
+	case err != nil:
+		return "", err
+	case who.archived:
+		return "", adapter.ErrArchived
 	}
 	notify, err := u.endpoint.Template(user)
 	if err != nil {
-		return "", fmt.Errorf("login link: %w", err)
+		return "", err
 	}
-	k, err := integra.Seal(u.client.cfg.Cipher, cred, integra.LoginArgs{Login: login, Hash: user, PaymentNotifyURL: notify})
+	k, err := integra.Seal(u.client.cfg.Cipher, who.cred, integra.LoginArgs{Login: who.login, Hash: user, PaymentNotifyURL: notify})
 	if err != nil {
-		return "", fmt.Errorf("login link: %w", err)
+		return "", err
 	}
-	var query url.Values
-	if screen != "" {
-		query = url.Values{integra.ParamScreen: {string(screen)}}
-	}
-	link, err := integra.RequestURL(u.client.cfg.BaseURL, u.client.cfg.PartnerPath, integra.CryptLogin, k, query)
+	return integra.RequestURL(u.client.cfg.BaseURL, u.client.cfg.PartnerPath, integra.CryptLogin, k, query)
+}
+
+// embed is the HTML of an iframe that grows with the page in it (spec: resizer is the address
+// of the partner's copy of iframeResizer).
+func embed(src, resizer string) string {
+	return fmt.Sprintf(`<script src="%s"></script>`+"\n"+
+		`<iframe src="%s" style="width:100%%;min-height:600px;border:0" onload="iFrameResize({checkOrigin:false}, this)"></iframe>`,
+		html.EscapeString(resizer), html.EscapeString(src))
+}
+
+// Archive archives a user at the platform and then here, and returns the day up to which the
+// platform goes on charging. A *CallError says that the platform did not say yes: nothing has
+// changed here, and it can be tried again.
+func (u *Users) Archive(ctx context.Context, user string) (lastBilling string, err error) {
+	cred, err := u.client.keys.credentials(ctx, user)
 	if err != nil {
-		return "", fmt.Errorf("login link: %w", err)
+		return "", fmt.Errorf("archive user %s: %w", user, err)
 	}
-	return link, nil
+	data, err := ask[integra.ArchiveUserResult](ctx, u.client, integra.ArchiveUser, cred, u.client.asPartner())
+	if err == nil {
+		err = u.setArchived(ctx, user, u.now())
+	}
+	if err != nil {
+		return "", fmt.Errorf("archive user %s: %w", user, err)
+	}
+	return outcall.Clean(data.LastBillingDate), nil
+}
+
+// Unarchive is the way back from Archive.
+func (u *Users) Unarchive(ctx context.Context, user string) error {
+	cred, err := u.client.keys.credentials(ctx, user)
+	if err == nil {
+		_, err = ask[integra.UnarchiveUserResult](ctx, u.client, integra.UnarchiveUser, cred, u.client.asPartner())
+	}
+	if err == nil {
+		err = u.setArchived(ctx, user, time.Time{})
+	}
+	if err != nil {
+		return fmt.Errorf("unarchive user %s: %w", user, err)
+	}
+	return nil
+}
+
+// setArchived notes what the platform has done, also if the caller has gone meanwhile.
+func (u *Users) setArchived(ctx context.Context, user string, at time.Time) error {
+	defer u.client.keys.forget(user)
+	return u.store.SetArchived(context.WithoutCancel(ctx), user, at)
+}
+
+// Live returns what the platform says of a user now.
+func (u *Users) Live(ctx context.Context, user string) (adapter.PlatformUser, error) {
+	data, err := u.client.UserData(ctx, user)
+	if err != nil {
+		return adapter.PlatformUser{}, err
+	}
+	live := adapter.PlatformUser{
+		Balance: string(data.Balance), DailyBudget: string(data.DailyBudget), DailyExpense: string(data.DailyExpense),
+		Site: outcall.Clean(data.URL), Status: outcall.Clean(string(data.Status)), Progress: outcall.Clean(string(data.Progress)),
+		Unread: data.UnreadCount,
+	}
+	if data.BalanceInfo.UntilTime > 0 {
+		live.LastsUntil = time.UnixMilli(data.BalanceInfo.UntilTime).UTC()
+	}
+	return live, nil
 }

@@ -60,11 +60,11 @@ const (
 
 func TestRegister(t *testing.T) {
 	t.Parallel()
-	whole := integra.Registration{Login: login, Email: "a@acme.example", Phone: "+79551234567", SuggestedDomain: "acme-site.ru", InviterID: "17"}
+	whole := adapter.Registration{Login: login, Email: "a@acme.example", Phone: "+79551234567", SuggestedDomain: "acme-site.ru", InviterID: "17"}
 	const firstCall = `{"username":"acme-site.ru-11235813","hash":"` + firstHash + `","email":"a@acme.example","phone":"+79551234567","suggestedDomain":"acme-site.ru","inviterUserId":"17"}`
 	tests := []struct {
 		name    string
-		reg     integra.Registration
+		reg     adapter.Registration
 		answers []string
 		store   error
 		calls   []string
@@ -77,12 +77,12 @@ func TestRegister(t *testing.T) {
 			check: func(err error) bool { return err == nil },
 		},
 		{
-			name: "hash is taken", reg: integra.Registration{Login: login}, answers: []string{taken, registered}, hash: secondHash, returns: secondHash,
+			name: "hash is taken", reg: adapter.Registration{Login: login}, answers: []string{taken, registered}, hash: secondHash, returns: secondHash,
 			calls: []string{`{"username":"acme-site.ru-11235813","hash":"` + firstHash + `"}`, `{"username":"acme-site.ru-11235813","hash":"` + secondHash + `"}`},
 			check: func(err error) bool { return err == nil },
 		},
 		{
-			name: "login is taken, which has the same code", reg: integra.Registration{Login: login}, answers: []string{taken, taken},
+			name: "login is taken, which has the same code", reg: adapter.Registration{Login: login}, answers: []string{taken, taken},
 			calls: []string{`{"username":"acme-site.ru-11235813","hash":"` + firstHash + `"}`, `{"username":"acme-site.ru-11235813","hash":"` + secondHash + `"}`},
 			check: refused(3),
 		},
@@ -98,7 +98,7 @@ func TestRegister(t *testing.T) {
 			},
 		},
 		{
-			name: "no login", reg: integra.Registration{},
+			name: "no login", reg: adapter.Registration{},
 			check: func(err error) bool { return errors.Is(err, adapter.ErrInvalid) },
 		},
 		{
@@ -154,7 +154,7 @@ func TestRegisterStoresAlthoughTheCallerHangsUp(t *testing.T) {
 	c.HTTP().Transport = mock
 	picky := &pickyStore{p}
 	u := integra.NewUsers(c, picky, plainVault{}, endpoint(t, integra.Names{}, integra.Unguarded()), strings.NewReader(firstHash), time.Now)
-	if _, err := u.Register(ctx, integra.Registration{Login: login}); err != nil || len(p.byHash) != 1 {
+	if _, err := u.Register(ctx, adapter.Registration{Login: login}); err != nil || len(p.byHash) != 1 {
 		t.Errorf("Register: %v with %d users stored; want one: the platform shows the key only once", err, len(p.byHash))
 	}
 }
@@ -162,11 +162,11 @@ func TestRegisterStoresAlthoughTheCallerHangsUp(t *testing.T) {
 // pickyStore stores nothing for a caller that is gone.
 type pickyStore struct{ *people }
 
-func (p *pickyStore) AddUser(ctx context.Context, u adapter.User) error {
+func (p *pickyStore) AddUsers(ctx context.Context, users []adapter.User) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	return p.people.AddUser(ctx, u)
+	return p.people.AddUsers(ctx, users)
 }
 
 func TestRegisterWithoutDice(t *testing.T) {
@@ -174,18 +174,19 @@ func TestRegisterWithoutDice(t *testing.T) {
 	p := somebody()
 	c, _ := newClient(t, platform, nil)
 	u := integra.NewUsers(c, p, plainVault{}, endpoint(t, integra.Names{}, integra.Unguarded()), strings.NewReader("short"), time.Now)
-	if _, err := u.Register(t.Context(), integra.Registration{Login: login}); !errors.Is(err, io.ErrUnexpectedEOF) {
+	if _, err := u.Register(t.Context(), adapter.Registration{Login: login}); !errors.Is(err, io.ErrUnexpectedEOF) {
 		t.Errorf("Register: %v; want ErrUnexpectedEOF rather than a hash that can be guessed", err)
 	}
 }
 
-func TestLoginLink(t *testing.T) {
+func TestLogin(t *testing.T) {
 	t.Parallel()
 	u, calls := users(t, somebody())
-	link, err := u.LoginLink(t.Context(), userHash, wire.ScreenPayment)
+	login, err := u.Login(t.Context(), userHash, "/go/payment")
 	if err != nil {
 		t.Fatal(err)
 	}
+	link := login.URL
 	parsed, err := url.Parse(link)
 	if err != nil {
 		t.Fatal(err)
@@ -207,18 +208,21 @@ func TestLoginLink(t *testing.T) {
 		t.Errorf("%d calls were made, want none", len(*calls))
 	}
 
-	link, err = u.LoginLink(t.Context(), userHash, "")
-	if err != nil || strings.Contains(link, "r=") {
-		t.Errorf("without a screen: %s, %v; want no r", link, err)
+	login, err = u.Login(t.Context(), userHash, "")
+	if err != nil || strings.Contains(login.URL, "r=") {
+		t.Errorf("without a screen: %s, %v; want no r", login.URL, err)
 	}
-	if _, err := u.LoginLink(t.Context(), otherUser, ""); !errors.Is(err, adapter.ErrNotFound) {
+	if _, err := u.Login(t.Context(), userHash, "go/home"); !errors.Is(err, adapter.ErrInvalid) || !strings.Contains(err.Error(), "r: ") {
+		t.Errorf("unknown screen: %v; want ErrInvalid that names r", err)
+	}
+	if _, err := u.Login(t.Context(), otherUser, ""); !errors.Is(err, adapter.ErrNotFound) {
 		t.Errorf("unknown user: %v; want ErrNotFound", err)
 	}
 }
 
-// TestLoginLinkLeadsBackToTheReceiver: the platform expands the template as its documents
+// TestLoginLeadsBackToTheReceiver: the platform expands the template as its documents
 // say, and the receiver takes what comes of it.
-func TestLoginLinkLeadsBackToTheReceiver(t *testing.T) {
+func TestLoginLeadsBackToTheReceiver(t *testing.T) {
 	t.Parallel()
 	for name, guard := range map[string]integra.Guard{
 		"token": integra.GuardByToken(tokens{}), "secret": secretGuard(t, "0123456789abcdef-_"), "none": integra.Unguarded(),

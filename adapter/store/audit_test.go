@@ -92,7 +92,7 @@ func TestEveryActionHasItsLine(t *testing.T) {
 				return err
 			}, nil},
 			{"decide late", func(ctx context.Context) error {
-				_, err := s.Apply(ctx, stored.DeclineUnknown(adaptertest.Policy, clock.Now()))
+				_, err := s.Apply(ctx, stored.Refuse(adapter.ReasonUnknownUser, adaptertest.Policy, clock.Now()))
 				return err
 			}, adapter.ErrLost},
 			{"look", func(context.Context) error { return nil }, nil},

@@ -72,7 +72,7 @@ func benchmark(b *testing.B, database string) {
 			return err
 		})
 	})
-	for name, f := range map[string]store.Filter{
+	for name, f := range map[string]adapter.PaymentFilter{
 		"all":      {},
 		"user":     {User: adaptertest.Hash(7)},
 		"page":     {Before: int64(*benchRows / 2)},

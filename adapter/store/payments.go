@@ -312,22 +312,12 @@ func scanEvent(scan scanner) (adapter.Event, error) {
 	return e, err
 }
 
-// A Filter chooses payments; empty fields choose all.
-type Filter struct {
-	User     string
-	States   []adapter.State
-	Kinds    []adapter.Kind
-	From, To time.Time // received at or after From, before To
-	Before   int64     // a cursor: payments with smaller numbers only; 0 begins with the newest
-	Limit    int       // 50 if 0
-}
-
 // Payments lists payments, newest first. The Num of the last one is the cursor to go on.
-func (s *Store) Payments(ctx context.Context, f Filter) ([]adapter.Payment, error) {
+func (s *Store) Payments(ctx context.Context, f adapter.PaymentFilter) ([]adapter.Payment, error) {
 	limit := cmp.Or(f.Limit, 50)
 	var list []adapter.Payment
-	for _, part := range f.parts() {
-		sql, args := f.query(part, limit)
+	for _, part := range filterParts(f) {
+		sql, args := filterQuery(f, part, limit)
 		err := s.db.read(ctx, &stmt{sql: sql, args: args, row: s.scanInto(func(p adapter.Payment) { list = append(list, p) })})
 		if err != nil {
 			return nil, fmt.Errorf("list payments: %w", err)
@@ -337,10 +327,10 @@ func (s *Store) Payments(ctx context.Context, f Filter) ([]adapter.Payment, erro
 	return list[:min(len(list), limit)], nil
 }
 
-// parts splits the states so that each part has an index in which all its payments stand
+// filterParts splits the states so that each part has an index in which all its payments stand
 // together: without a user, the unfinished, the doubtful and the declined would have to be
 // looked for among all the confirmed. Nil is all states.
-func (f Filter) parts() [][]adapter.State {
+func filterParts(f adapter.PaymentFilter) [][]adapter.State {
 	if f.User != "" || len(f.States) == 0 {
 		return [][]adapter.State{f.States}
 	}
@@ -359,7 +349,7 @@ func (f Filter) parts() [][]adapter.State {
 	return parts
 }
 
-func (f Filter) query(states []adapter.State, limit int) (string, []any) {
+func filterQuery(f adapter.PaymentFilter, states []adapter.State, limit int) (string, []any) {
 	var (
 		where []string
 		args  []any
@@ -393,7 +383,7 @@ func (f Filter) query(states []adapter.State, limit int) (string, []any) {
 		where = append(where, oneOf(column, states, adapter.States))
 	}
 	if len(f.Kinds) > 0 {
-		where = append(where, oneOf("kind", f.Kinds, []adapter.Kind{adapter.TopUp, adapter.Direct, adapter.Refund}))
+		where = append(where, oneOf("kind", f.Kinds, adapter.Kinds))
 	}
 	sql := `SELECT ` + paymentColumns + ` FROM payments`
 	if len(where) > 0 {

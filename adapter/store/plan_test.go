@@ -32,7 +32,7 @@ func TestNoQueryScansThePayments(t *testing.T) {
 	if _, err := s.Stats(ctx); err != nil {
 		t.Error(err)
 	}
-	for _, f := range []Filter{
+	for _, f := range []adapter.PaymentFilter{
 		{User: "u"},
 		{User: "u", States: adapter.States},
 		{States: []adapter.State{adapter.InDoubt}},

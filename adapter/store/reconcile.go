@@ -13,7 +13,7 @@ const maxInDoubt = 1000
 
 // InDoubt lists the payments in doubt, the newest first.
 func (s *Store) InDoubt(ctx context.Context) ([]adapter.Payment, error) {
-	return s.Payments(ctx, Filter{States: []adapter.State{adapter.InDoubt}, Limit: maxInDoubt})
+	return s.Payments(ctx, adapter.PaymentFilter{States: []adapter.State{adapter.InDoubt}, Limit: maxInDoubt})
 }
 
 // UserPayments lists all of a user's payments that were received before to and are unfinished

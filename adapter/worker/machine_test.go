@@ -119,10 +119,12 @@ func (p *process) Apply(ctx context.Context, s adapter.Step) (adapter.Payment, e
 	return after, err
 }
 
-// Known tells registered users.
-func (p *process) Known(ctx context.Context, hash string) (bool, error) {
-	_, err := p.User(ctx, hash)
-	return err == nil, nil
+// Refuses tells registered users from others.
+func (p *process) Refuses(ctx context.Context, user string) (string, error) {
+	if _, err := p.User(ctx, user); err != nil {
+		return adapter.ReasonUnknownUser, nil
+	}
+	return "", nil
 }
 
 func (m *machine) policy() adapter.Policy {
@@ -283,7 +285,7 @@ func (m *machine) replace(*rapid.T) {
 }
 
 func (m *machine) all() []adapter.Payment {
-	all, err := m.process.Payments(m.ctx(), store.Filter{Limit: 1000})
+	all, err := m.process.Payments(m.ctx(), adapter.PaymentFilter{Limit: 1000})
 	if err != nil {
 		m.t.Fatal(err)
 	}

@@ -42,7 +42,9 @@ type Platform interface {
 
 // Users tells whether we know a user.
 type Users interface {
-	Known(ctx context.Context, hash string) (bool, error)
+	// Refuses returns why money of the user is not asked for (adapter.ReasonUnknownUser or
+	// ReasonArchived), or "".
+	Refuses(ctx context.Context, user string) (reason string, err error)
 }
 
 // Config is how a pool works; zero fields take the defaults.
@@ -331,12 +333,13 @@ func (p *Pool) Drive(ctx context.Context, pay adapter.Payment) (adapter.Payment,
 func (p *Pool) next(ctx context.Context, pay adapter.Payment) (adapter.Step, error) {
 	switch pay.State {
 	case adapter.Received:
-		known, err := p.users.Known(ctx, pay.User)
+		reason, err := p.users.Refuses(ctx, pay.User)
 		switch {
 		case err != nil:
 			return adapter.Step{}, fmt.Errorf("look up user of payment %s: %w", pay.Key, err)
-		case !known:
-			return pay.DeclineUnknown(p.cfg.Policy, p.cfg.Now()), nil
+		case reason == adapter.ReasonArchived && pay.Kind == adapter.Refund: // gets money, so let the platform say
+		case reason != "":
+			return pay.Refuse(reason, p.cfg.Policy, p.cfg.Now()), nil
 		}
 		return pay.Decide(p.cfg.Policy, p.cfg.Now())
 	case adapter.Reserved, adapter.Confirming, adapter.Declining:

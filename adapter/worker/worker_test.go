@@ -126,15 +126,16 @@ func yes(context.Context, adapter.Payment) adapter.Outcome {
 	return adapter.Outcome{Verdict: adapter.Accepted}
 }
 
-type users bool
+// users are all refused for the same reason, or for none.
+type users string
 
-func (u users) Known(context.Context, string) (bool, error) { return bool(u), nil }
+func (u users) Refuses(context.Context, string) (string, error) { return string(u), nil }
 
 func newPool(t *testing.T, store worker.Store, p platform, cfg worker.Config) *worker.Pool {
 	t.Helper()
 	cfg.Policy = policy
 	cfg.Log = slog.New(slog.NewTextHandler(io.Discard, nil))
-	pool, err := worker.New(store, p, users(true), cfg)
+	pool, err := worker.New(store, p, users(""), cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -166,7 +167,7 @@ func TestNewNamesTheSettingAtFault(t *testing.T) {
 		{"negative", worker.Config{Policy: policy, Workers: -1}, "workers"},
 	}
 	for _, tt := range tests {
-		if _, err := worker.New(newMemory(), platform(yes), users(true), tt.cfg); !errors.Is(err, adapter.ErrInvalid) || !strings.Contains(err.Error(), tt.want) {
+		if _, err := worker.New(newMemory(), platform(yes), users(""), tt.cfg); !errors.Is(err, adapter.ErrInvalid) || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("%s: %v", tt.name, err)
 		}
 	}
@@ -193,13 +194,32 @@ func TestSubmittedPaymentIsCarriedThrough(t *testing.T) {
 func TestUnknownUserIsDeclined(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := newMemory()
-		pool, err := worker.New(m, platform(yes), users(false), worker.Config{Policy: policy})
+		pool, err := worker.New(m, platform(yes), users(adapter.ReasonUnknownUser), worker.Config{Policy: policy})
 		if err != nil {
 			t.Fatal(err)
 		}
 		got, err := pool.Drive(t.Context(), m.add(t, adapter.Received, me))
 		if err != nil || got.State != adapter.Declined || got.Reason != adapter.ReasonUnknownUser {
 			t.Errorf("payment %+v, %v", got, err)
+		}
+	})
+}
+
+// Money of an archived user is not asked for; money that comes back is a matter of the platform.
+func TestArchivedUser(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newMemory()
+		pool, err := worker.New(m, platform(yes), users(adapter.ReasonArchived), worker.Config{Policy: policy})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for kind, want := range map[adapter.Kind]adapter.State{adapter.TopUp: adapter.Declined, adapter.Direct: adapter.Declined, adapter.Refund: adapter.Confirmed} {
+			p := m.add(t, adapter.Received, me)
+			p.Kind = kind
+			got, err := pool.Drive(t.Context(), p)
+			if err != nil || got.State != want || (want == adapter.Declined) != (got.Reason == adapter.ReasonArchived) {
+				t.Errorf("%s: payment %+v, %v; want it %s", kind, got, err, want)
+			}
 		}
 	})
 }

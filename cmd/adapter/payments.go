@@ -94,7 +94,7 @@ func (c listPaymentsCmd) Run(ctx context.Context, out io.Writer, log *slog.Logge
 		return err
 	}
 	defer func() { err = errors.Join(err, st.Close()) }()
-	payments, err := st.Payments(ctx, store.Filter{User: c.User, States: c.State, Kinds: c.Kind, Before: c.Before, Limit: c.Limit})
+	payments, err := st.Payments(ctx, adapter.PaymentFilter{User: c.User, States: c.State, Kinds: c.Kind, Before: c.Before, Limit: c.Limit})
 	if err != nil {
 		return err
 	}

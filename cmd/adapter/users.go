@@ -8,7 +8,6 @@ import (
 	"log/slog"
 
 	"github.com/partnerkit/partnerkit/adapter"
-	"github.com/partnerkit/partnerkit/adapter/integra"
 	wire "github.com/partnerkit/partnerkit/contract/integra"
 )
 
@@ -39,7 +38,7 @@ func (c registerCmd) Run(ctx context.Context, out io.Writer, log *slog.Logger, b
 	defer func() { err = errors.Join(err, p.close()) }()
 	var u adapter.User
 	err = by.act(ctx, p.store, "login/"+c.Login, "", func(ctx context.Context) error {
-		u, err = p.users.Register(ctx, integra.Registration{
+		u, err = p.users.Register(ctx, adapter.Registration{
 			Login: c.Login, Email: c.Email, Phone: c.Phone, SuggestedDomain: c.SuggestedSite, InviterID: c.InviterID,
 		})
 		return err
@@ -64,7 +63,7 @@ func (c listUsersCmd) Run(ctx context.Context, out io.Writer, log *slog.Logger) 
 		return err
 	}
 	defer func() { err = errors.Join(err, st.Close()) }()
-	users, err := st.Users(ctx, c.After, c.Limit)
+	users, err := st.Users(ctx, adapter.UserFilter{After: c.After, Limit: c.Limit})
 	if err != nil {
 		return err
 	}
@@ -97,9 +96,8 @@ type loginLinkCmd struct {
 
 // Run prints the link alone, so that it can be piped.
 func (c loginLinkCmd) Run(ctx context.Context, out io.Writer, log *slog.Logger, by operator) (err error) {
-	var screen wire.Deeplink
 	if c.Screen != "" {
-		if screen, err = wire.ParseDeeplink(c.Screen); err != nil {
+		if _, err := wire.ParseDeeplink(c.Screen); err != nil {
 			return refuse([]error{fmt.Errorf("--r: %w", err)})
 		}
 	}
@@ -108,14 +106,14 @@ func (c loginLinkCmd) Run(ctx context.Context, out io.Writer, log *slog.Logger, 
 		return err
 	}
 	defer func() { err = errors.Join(err, p.close()) }()
-	var link string
+	var login adapter.Login
 	err = by.act(ctx, p.store, "user/"+c.User, "", func(ctx context.Context) error {
-		link, err = p.users.LoginLink(ctx, c.User, screen)
+		login, err = p.users.Login(ctx, c.User, c.Screen)
 		return err
 	})
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintln(out, link)
+	_, err = fmt.Fprintln(out, login.URL)
 	return err
 }
