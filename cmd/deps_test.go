@@ -22,6 +22,7 @@ func TestImports(t *testing.T) {
 	}{
 		{"cmd/adapter", []string{"mockplatform"}, oneSide},
 		{"cmd/mockplatform", []string{"adapter"}, oneSide},
+		{"cmd/contract", []string{"adapter"}, oneSide},
 		{"internal/stage", []string{"adapter", "mockplatform"}, outside},
 		{"internal/demo", []string{"adapter", "mockplatform"}, outside},
 		{"internal/bench", []string{"adapter", "mockplatform"}, outside},

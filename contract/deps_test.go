@@ -13,20 +13,24 @@ const module = "github.com/partnerkit/partnerkit/"
 // or "" if it may. Our own packages are written as "./contract/money"; only those of this
 // tree are judged here.
 func forbidden(from, to string, direct bool) string {
-	const suite, money = "./contract", "./contract/money"
+	const suite, report, mutant, money = "./contract", "./contract/report", "./contract/mutant", "./contract/money"
 	within := func(tree string) bool { return to == tree || strings.HasPrefix(to, tree+"/") }
-	wire := from != suite && from != money
+	wire := from != suite && from != report && from != mutant && from != money
 
 	switch {
 	case within("./adapter"), within("./mockplatform"):
 		return "a contract that knows one side's code judges that side by itself; it meets both over HTTP alone"
+	case from == report && to == "./internal/page":
+		return "" // all pages share one look
 	case within("./cmd"), within("./internal"):
 		return "the arrows point the other way"
+	case from == suite && (to == report || to == mutant):
+		return "the list of checks stands by itself; reports and mutants are made of it"
 	case from == money && within("."):
 		return "every other package stands on money, so it stands on none of them"
 	case wire && within(suite) && to != money:
 		return "a wire format is one protocol: what two of them share is an accident, or money"
-	case from == suite:
+	case !wire && from != money:
 		return "" // the suite may use the standard library as it needs
 	case to == "testing":
 		return "production code is linked with this package"
@@ -122,6 +126,15 @@ func TestRuleBites(t *testing.T) {
 		{"./contract", "./adapter/store", false, false},
 		{"./contract", "./mockplatform", false, false},
 		{"./contract", "./cmd/adapter", false, false},
+		{"./contract", "./internal/page", false, false},
+		{"./contract", "./contract/report", false, false},
+		{"./contract", "./contract/mutant", false, false},
+		{"./contract/report", "./contract", true, true},
+		{"./contract/report", "./internal/page", true, true},
+		{"./contract/report", "./mockplatform", false, false},
+		{"./contract/mutant", "./contract", true, true},
+		{"./contract/mutant", "./mockplatform/integra", false, false},
+		{"./contract/mutant", "./adapter", false, false},
 	} {
 		if why := forbidden(tt.from, tt.to, tt.direct); (why == "") != tt.ok {
 			t.Errorf("%s → %s: %q; want it allowed %t", tt.from, tt.to, why, tt.ok)

@@ -1,0 +1,132 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// call runs a command and returns its exit code and what it wrote.
+func call(t *testing.T, args ...string) (code int, out, errs string) {
+	t.Helper()
+	var stdout, stderr bytes.Buffer
+	code = run(t.Context(), args, &stdout, &stderr)
+	return code, stdout.String(), stderr.String()
+}
+
+func TestList(t *testing.T) {
+	t.Parallel()
+	code, out, _ := call(t, "list", "--only", "INT-CRASH", "--lang", "ru")
+	if code != exitKept || !strings.Contains(out, "INT-CRASH-01") || !strings.Contains(out, "Получившее 200") || strings.Contains(out, "INT-NOTIFY") {
+		t.Errorf("list: %d\n%s", code, out)
+	}
+}
+
+func TestExplain(t *testing.T) {
+	t.Parallel()
+	code, out, _ := call(t, "explain", "int-lost-04", "--lang", "en")
+	for _, part := range []string{"INT-LOST-04", "the money is not given back", "Integra §5", "Mend", "confirmPayment"} {
+		if code != exitKept || !strings.Contains(out, part) {
+			t.Errorf("explain: %d, no %q in\n%s", code, part, out)
+		}
+	}
+	if code, _, errs := call(t, "explain", "INT-LOST-99"); code != exitError || !strings.Contains(errs, `"INT-LOST-99" is no check`) {
+		t.Errorf("explain of nothing: %d\n%s", code, errs)
+	}
+}
+
+// What is wrong with the call or the target is said by name, with exit code 2.
+func TestBadInput(t *testing.T) {
+	t.Parallel()
+	const hook = `{adopt: ["true"], deposit: ["true"], balance: [HOOK]}`
+	nothing := httptest.NewServer(http.NotFoundHandler())
+	t.Cleanup(nothing.Close)
+	adapter := func(hook, rest string) string {
+		return "adapter:\n  notify_url: " + nothing.URL + "/{id}/{amount}\n  users: adopt\n  hook: " + hook + "\nstand_in: {listen: '127.0.0.1:0'}\n" + rest
+	}
+	for _, tt := range []struct {
+		name, target string
+		args         []string
+		want         string
+	}{
+		{"no such file", "", nil, "no such file"},
+		{"unknown key", "adaptor: {}", nil, `"adaptor" is no key here; possible are name, adapter, platform`},
+		{"a check that is not there", adapter(hook, ""), []string{"--only", "INT-NOPE"}, `"INT-NOPE" names no check`},
+		{"a hook that fails", adapter(`{adopt: ["sh", -c, "echo the database is down >&2; exit 3"], deposit: ["true"], balance: ["true"]}`, ""), []string{"--only", "INT-NOTIFY-01"}, "hook adopt: sh -c echo the database is down >&2; exit 3: exit status 3: the database is down"},
+		{"a hook that hangs", adapter(`{adopt: [sleep, "100"], deposit: ["true"], balance: ["true"]}`, "limits: {hook: 50ms}"), []string{"--only", "INT-NOTIFY-01"}, "hook adopt: no answer within 50ms"},
+		{"a hook that is not there", adapter(`{adopt: [/no/such/program], deposit: ["true"], balance: ["true"]}`, ""), []string{"--only", "INT-NOTIFY-01"}, "/no/such/program"},
+		{"a hook that floods", adapter(`{adopt: [sh, -c, "head -c 3000000 /dev/zero"], deposit: ["true"], balance: ["true"]}`, ""), []string{"--only", "INT-NOTIFY-01"}, "sh printed more than 1 MiB"},
+		{"a hook URL that nobody serves", adapter(`{url: "http://127.0.0.1:1/hook", operations: [adopt, deposit, balance]}`, ""), []string{"--only", "INT-NOTIFY-01"}, "hook adopt: Post \"http://127.0.0.1:1/hook\""},
+		{"a stand-in that nobody serves", adapter(hook, ""), []string{"--platform", "http://127.0.0.1:1"}, "control API http://127.0.0.1:1"},
+		{"no address of a stand-in", adapter(hook, ""), []string{"--platform", "nonsense"}, "--platform: "},
+		{"an adapter that is not there", strings.Replace(adapter(hook, ""), nothing.URL, "http://127.0.0.1:1", 1), nil, "adapter.notify_url: nobody answers at 127.0.0.1:1"},
+		{"a start that fails", "adapter:\n  notify_url: http://${listen}/{id}/{amount}\n  users: adopt\n  start: {command: [sh, -c, 'echo no port; exit 4']}\n  hook: " + hook, nil, "adapter.start.command: it ended before it served: exit status 4\nno port"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			file := filepath.Join(t.TempDir(), "target.yaml")
+			if tt.target != "" {
+				if err := os.WriteFile(file, []byte(tt.target), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			code, out, errs := call(t, append([]string{"run", "--target", file}, tt.args...)...)
+			if code != exitError || !strings.Contains(errs, tt.want) {
+				t.Errorf("exit %d; want 2 and %q in\n%s%s", code, tt.want, errs, out)
+			}
+			if strings.Contains(errs, "goroutine ") {
+				t.Errorf("a stack trace:\n%s", errs)
+			}
+		})
+	}
+}
+
+func TestLanguage(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct{ lcAll, lang, want string }{
+		{"", "ru_RU.UTF-8", "ru"}, {"C", "ru_RU.UTF-8", "en"}, {"ru_RU", "en_US", "ru"}, {"", "", "en"},
+	} {
+		got := language(func(name string) (string, bool) {
+			return map[string]string{"LC_ALL": tt.lcAll, "LANG": tt.lang}[name], true
+		})
+		if got != tt.want {
+			t.Errorf("language with LC_ALL=%q LANG=%q = %q; want %q", tt.lcAll, tt.lang, got, tt.want)
+		}
+	}
+}
+
+// An interrupted run still says what it found.
+func TestInterrupted(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	nothing := httptest.NewServer(http.NotFoundHandler())
+	t.Cleanup(nothing.Close)
+	file := filepath.Join(t.TempDir(), "target.yaml")
+	// The hook ends the run at the first payment that is asked for.
+	stop := filepath.Join(t.TempDir(), "stop")
+	target := "adapter:\n  notify_url: " + nothing.URL + "/{id}/{amount}\n  users: adopt\n  hook: {adopt: ['true'], deposit: ['true'], balance: [echo, '100'], pay: [sh, -c, 'touch " + stop + "; sleep 60']}\nstand_in: {listen: '127.0.0.1:0'}\nlimits: {hook: 1m}\n"
+	if err := os.WriteFile(file, []byte(target), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		defer cancel()
+		for tick := time.NewTicker(5 * time.Millisecond); t.Context().Err() == nil; <-tick.C {
+			if _, err := os.Stat(stop); err == nil {
+				return
+			}
+		}
+	}()
+	var out, errs bytes.Buffer
+	code := run(ctx, []string{"run", "--target", file, "--only", "INT-DIRECT-03", "--lang", "en"}, &out, &errs)
+	for _, part := range []string{"ended: ", "No verdict", "1 not run"} {
+		if code != exitError || !strings.Contains(out.String(), part) {
+			t.Errorf("exit %d, no %q in\n%s%s", code, part, out.String(), errs.String())
+		}
+	}
+}

@@ -1,0 +1,7 @@
+package contract
+
+import "slices"
+
+func platformChecks() []Check { return nil }
+
+var areas = slices.Concat(adapterAreas)

@@ -1,0 +1,154 @@
+package contract
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// Outcome is what a check came to.
+type Outcome string
+
+// The outcomes.
+const (
+	Passed   Outcome = "passed"
+	Failed   Outcome = "failed"
+	Advice   Outcome = "advice"   // a promise that should be kept, and is not
+	Accepted Outcome = "accepted" // it failed, as the target says it does
+	Skipped  Outcome = "skipped"  // the target does not support it
+	Errored  Outcome = "error"    // of the run: nothing is known about the target
+	NotRun   Outcome = "not_run"  // the run ended before
+)
+
+// A Report is what a run found. Its JSON is described by docs/contract-report.schema.json.
+type Report struct {
+	Target   string    `json:"target"`
+	Kind     string    `json:"kind" enum:"adapter,platform"`
+	Seed     uint64    `json:"seed" doc:"contract run --seed repeats the run's chance"`
+	Started  time.Time `json:"started"`
+	TookMS   int64     `json:"took_ms"`
+	Verdict  Verdict   `json:"verdict" enum:"kept,broken,unknown"`
+	Counts   Counts    `json:"counts"`
+	Ended    string    `json:"ended,omitempty" doc:"Why the run ended early"`
+	Problems []string  `json:"problems,omitempty" doc:"What went wrong beside the checks"`
+	Results  []Result  `json:"results"`
+}
+
+// Verdict is what a whole run came to.
+type Verdict string
+
+// The verdicts.
+const (
+	Kept    Verdict = "kept"    // every promise that must be kept is
+	Broken  Verdict = "broken"  // at least one is not
+	Unknown Verdict = "unknown" // the run has errors, or ended early, and found nothing broken
+)
+
+// Counts are how many checks came to each outcome.
+type Counts struct {
+	All      int `json:"all"`
+	Passed   int `json:"passed"`
+	Failed   int `json:"failed"`
+	Advice   int `json:"advice"`
+	Accepted int `json:"accepted"`
+	Skipped  int `json:"skipped"`
+	Errors   int `json:"errors"`
+	NotRun   int `json:"not_run"`
+}
+
+// A Result is the outcome of one check.
+type Result struct {
+	ID        string     `json:"id"`
+	Area      string     `json:"area"`
+	Title     Text       `json:"title"`
+	Clause    string     `json:"clause"`
+	Severity  Severity   `json:"severity" enum:"must,should"`
+	Outcome   Outcome    `json:"outcome" enum:"passed,failed,advice,accepted,skipped,error,not_run"`
+	Why       string     `json:"why,omitempty" doc:"Why it was skipped, not run, an error or accepted"`
+	Failure   *Failure   `json:"failure,omitempty"`
+	TookMS    int64      `json:"took_ms"`
+	Exchanges []Exchange `json:"exchanges,omitempty"`
+}
+
+func newReport(target *Target, checks []Check, seed uint64) *Report {
+	r := &Report{Target: target.Name, Kind: "platform", Seed: seed, Started: time.Now().UTC(), Results: make([]Result, len(checks))}
+	if target.Adapter != nil {
+		r.Kind = "adapter"
+	}
+	for i, c := range checks {
+		r.Results[i] = Result{ID: c.ID, Area: c.Area(), Title: c.Title, Clause: c.Clause, Severity: c.Severity, Outcome: NotRun}
+	}
+	return r
+}
+
+// settle notes an outcome, in view of what the target's file accepts on this day.
+func (r *Result) settle(o Outcome, f *Failure, why string, exchanges []Exchange, took time.Duration, accept []Deviation, today time.Time) {
+	r.Outcome, r.Failure, r.Why, r.Exchanges, r.TookMS = o, f, why, exchanges, took.Milliseconds()
+	if o == Failed && r.Severity == Should {
+		r.Outcome = Advice
+	}
+	i := slices.IndexFunc(accept, func(d Deviation) bool { return d.Check == r.ID })
+	if i < 0 {
+		return
+	}
+	d := accept[i]
+	day := d.Until.Format(time.DateOnly)
+	switch over := !today.Before(d.Until.AddDate(0, 0, 1)); {
+	case o == Failed && over:
+		r.Why = fmt.Sprintf("accepted until %s, which has passed: %s", day, d.Reason)
+	case o == Failed:
+		r.Outcome, r.Why = Accepted, fmt.Sprintf("accepted until %s: %s", day, d.Reason)
+	case o == Passed:
+		r.Why = "the target accepts that this fails, but it passes: the line under accept can go"
+	}
+}
+
+func (r *Result) took() time.Duration { return time.Duration(r.TookMS) * time.Millisecond }
+
+// close counts, and gives the verdict.
+func (r *Report) close(ctx context.Context) {
+	r.TookMS = time.Since(r.Started).Milliseconds()
+	if ctx.Err() != nil {
+		r.Ended = context.Cause(ctx).Error()
+	}
+	c := Counts{All: len(r.Results)}
+	for i := range r.Results {
+		switch r.Results[i].Outcome {
+		case Passed:
+			c.Passed++
+		case Failed:
+			c.Failed++
+		case Advice:
+			c.Advice++
+		case Accepted:
+			c.Accepted++
+		case Skipped:
+			c.Skipped++
+		case Errored:
+			c.Errors++
+		case NotRun:
+			c.NotRun++
+		}
+	}
+	r.Counts = c
+	switch {
+	case c.Failed > 0:
+		r.Verdict = Broken
+	case c.Errors > 0 || c.NotRun > 0 || len(r.Problems) > 0 || c.Passed+c.Advice+c.Accepted == 0:
+		r.Verdict = Unknown
+	default:
+		r.Verdict = Kept
+	}
+}
+
+// ExitCode is what a command returns: 0 kept, 1 broken, 2 an error of the run.
+func (r *Report) ExitCode() int {
+	switch {
+	case r.Counts.Errors > 0 || len(r.Problems) > 0 || r.Verdict == Unknown:
+		return 2
+	case r.Verdict == Broken:
+		return 1
+	}
+	return 0
+}

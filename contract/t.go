@@ -1,0 +1,204 @@
+package contract
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"runtime"
+	"slices"
+	"sync"
+	"time"
+)
+
+// T is what a check acts through: the target, its users, and the ways to end. Its methods
+// that end the check do so at once, as those of testing.T do; helpers that run side by side
+// are started with parallel.
+type T struct {
+	ctx   context.Context
+	env   *env
+	check *Check
+	dice  *dice
+	users []*User
+
+	mu        sync.Mutex // guards what follows
+	exchanges []Exchange
+	failure   *Failure
+	broken    error  // the run itself
+	skipped   string // why
+	later     []func(context.Context) *Failure
+}
+
+// A Failure is a promise that was not kept.
+type Failure struct {
+	Want string `json:"want" doc:"What was promised"`
+	Got  string `json:"got" doc:"What was there instead"`
+	// Exchange is the index of the exchange that broke it, -1 for none in particular.
+	Exchange int `json:"exchange" doc:"Index of the exchange that broke it; -1 for none in particular"`
+}
+
+func (f *Failure) String() string { return "want " + f.Want + "; got " + f.Got }
+
+// dice is the check's own chance. It is safe for concurrent use.
+type dice struct {
+	mu  sync.Mutex
+	rng *rand.Rand
+}
+
+// token returns n letters and digits.
+func (d *dice) token(n int) string {
+	const alphabet = "0123456789abcdef"
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	b := make([]byte, n)
+	for i := range b {
+		b[i] = alphabet[d.rng.IntN(len(alphabet))]
+	}
+	return string(b)
+}
+
+// below returns a number from 0 to n-1.
+func (d *dice) below(n int) int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.rng.IntN(n)
+}
+
+// record keeps an exchange for the report and returns its index.
+func (t *T) record(x Exchange) int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.exchanges = append(t.exchanges, x)
+	return len(t.exchanges) - 1
+}
+
+// fail ends the check: a promise was not kept. The first failure counts.
+func (t *T) fail(want, got string) { t.failAt(-1, want, got) }
+
+// failAt is fail that names the exchange which broke the promise.
+func (t *T) failAt(exchange int, want, got string) {
+	t.mu.Lock()
+	if t.failure == nil {
+		t.failure = &Failure{Want: want, Got: got, Exchange: exchange}
+	}
+	t.mu.Unlock()
+	runtime.Goexit()
+}
+
+// set ends the check as an error of the run if err is not nil: the scene could not be set.
+func (t *T) set(err error) {
+	if err == nil {
+		return
+	}
+	t.mu.Lock()
+	if t.broken == nil {
+		t.broken = err
+	}
+	t.mu.Unlock()
+	runtime.Goexit()
+}
+
+// skip ends the check: only on the way it turned out that the target cannot do this.
+func (t *T) skip(why string) {
+	t.mu.Lock()
+	t.skipped = why
+	t.mu.Unlock()
+	runtime.Goexit()
+}
+
+// ended tells whether the check has ended early.
+func (t *T) ended() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.failure != nil || t.broken != nil || t.skipped != ""
+}
+
+// parallel runs f(0) … f(n-1) at once and waits for all; an early end of one ends the check.
+func (t *T) parallel(n int, f func(i int)) {
+	var all sync.WaitGroup
+	start := make(chan struct{})
+	for i := range n {
+		all.Go(func() {
+			<-start
+			f(i)
+		})
+	}
+	close(start)
+	all.Wait()
+	if t.ended() {
+		runtime.Goexit()
+	}
+}
+
+// until asks, gently, until the answer is yes; state is what is seen meanwhile. After the
+// limit the check fails with what was wanted and what was seen last.
+func (t *T) until(limit time.Duration, want string, ask func() (done bool, state string)) {
+	deadline := time.NewTimer(limit)
+	defer deadline.Stop()
+	pause := 2 * time.Millisecond
+	for {
+		done, state := ask()
+		if done {
+			return
+		}
+		again := time.NewTimer(pause)
+		select {
+		case <-again.C:
+		case <-deadline.C:
+			again.Stop()
+			t.fail(want, fmt.Sprintf("%s (after %s)", state, limit))
+		case <-t.ctx.Done():
+			again.Stop()
+			t.stopped(want, state)
+		}
+		pause = min(pause*3/2, 100*time.Millisecond)
+	}
+}
+
+// stopped ends a check whose time is over: its own limit is a failure, the run's end is not.
+func (t *T) stopped(want, state string) {
+	if errors.Is(context.Cause(t.ctx), errCheckTime) {
+		t.fail(want, fmt.Sprintf("%s (and the check's time is over, see limits.check)", state))
+	}
+	t.set(context.Cause(t.ctx))
+}
+
+// errCheckTime is the end of a check's own time.
+var errCheckTime = errors.New("the check took too long")
+
+// atEnd has something looked at once more when the whole run is over: what must never happen
+// may happen late. f returns nil if the promise was kept.
+func (t *T) atEnd(f func(context.Context) *Failure) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.later = append(t.later, f)
+}
+
+// ending is what a check came to.
+type ending struct {
+	failure   *Failure
+	fault     error
+	skipped   string
+	exchanges []Exchange
+}
+
+// ending returns what the check came to, with all exchanges in the order of time.
+func (t *T) ending() ending {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	order := make([]int, len(t.exchanges))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(a, b int) int { return t.exchanges[a].At.Compare(t.exchanges[b].At) })
+	e := ending{fault: t.broken, skipped: t.skipped, exchanges: make([]Exchange, len(order))}
+	if t.failure != nil {
+		f := *t.failure
+		f.Exchange = slices.Index(order, f.Exchange) // where it stands now
+		e.failure = &f
+	}
+	for to, from := range order {
+		e.exchanges[to] = t.exchanges[from]
+	}
+	return e
+}

@@ -1,0 +1,118 @@
+package contract_test
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/partnerkit/partnerkit/contract"
+)
+
+func noEnv(string) (string, bool) { return "", false }
+
+// What is wrong with a target is said by line and key, all of it at once.
+func TestTargetFaults(t *testing.T) {
+	t.Parallel()
+	const good = `
+adapter:
+  notify_url: http://127.0.0.1:8080/notify?id={id}&amount={amount}&hash={hash}
+  users: adopt
+  hook: {url: "http://127.0.0.1:8080/hook", operations: [adopt, deposit, balance]}
+stand_in: {listen: "127.0.0.1:8090"}
+`
+	for _, tt := range []struct {
+		name, text string
+		want       []string // parts of the error; none for a good target
+	}{
+		{"good", good, nil},
+		{"unknown key", good + "limits: {anwser: 5s}", []string{"line 7", `"anwser" is no key here`, "answer, settle, hook, start, check"}},
+		{"unknown key within", strings.Replace(good, "users: adopt", "user: adopt", 1), []string{"line 4", `"user" is no key here`, "users"}},
+		{"two unknown keys", good + "limits: {a: 1s}\nx: 1", []string{"2 to mend", `"a"`, `"x"`}},
+		{"no YAML", "adapter: [", []string{"line 1"}},
+		{"nothing to judge", "name: x", []string{"adapter, platform: give one of them"}},
+		{"both", good + "platform: {integra: {url: 'http://x', partner: {hash: c9cb3d6a7f7b802f170ca8a166c1375e, key: k, path: p}}}", []string{"adapter, platform: give one of them"}},
+		{"no template", "adapter: {hook: {url: 'http://x', operations: [register, link, deposit, balance]}}\nstand_in: {listen: 'x:1'}", []string{"adapter.notify_url: is missing"}},
+		{"a template without id", strings.Replace(good, "{id}", "1", 1), []string{"adapter.notify_url", "lacks {id}"}},
+		{"no address", strings.Replace(good, "http://127.0.0.1:8080/hook", "localhost", 1), []string{"adapter.hook.url", `"localhost" is no address`}},
+		{"no balance", strings.Replace(good, ", balance", "", 1), []string{"adapter.hook.balance: is missing"}},
+		{"no such operation", strings.Replace(good, "deposit,", "deposit, refill,", 1), []string{"adapter.hook.operations[2]", `"refill" is none of`}},
+		{"a proof without its operation", strings.Replace(good, "{hash}", "{hash}&t={proof}", 1), []string{"adapter.hook.proof: is missing"}},
+		{"registering without a link", strings.Replace(strings.ReplaceAll(good, "adopt", "register"), "users: register", "users: register", 1), []string{"adapter.hook.link: is missing"}},
+		{"where does it look for the platform?", strings.Replace(good, "stand_in: {listen: \"127.0.0.1:8090\"}", "", 1), []string{"stand_in.listen: is missing"}},
+		{"a kill without a start", strings.Replace(good, "users: adopt", "users: adopt\n  kill: [kill, x]", 1), []string{"adapter.kill"}},
+		{"an unknown variable", strings.Replace(good, "8080/hook", "${HOOK_PORT}/hook", 1), []string{"${HOOK_PORT}: the environment has no such variable"}},
+		{"a long limit", good + "limits: {answer: 2h}", []string{"limits.answer: must be from 0 to 1h"}},
+		{"no duration", good + "limits: {answer: soon}", []string{"line 7"}},
+		{"a deviation of no check", good + "accept: [{check: INT-X-01, reason: r, until: 2030-01-01}]", []string{`accept[0].check: "INT-X-01" is no check`}},
+		{"a deviation without reason and end", good + "accept: [{check: INT-NOTIFY-01}]", []string{"accept[0].reason: is missing", "accept[0].until: is missing"}},
+		{"a platform without protocols", "platform: {}", []string{"platform.integra, platform.anymoney, platform.robokassa: give one of them"}},
+		{"half a platform", "platform: {anymoney: {url: 'http://x/', sci_url: 'http://y'}}", []string{"platform.anymoney.key: is missing", "platform.anymoney.merchant: is missing", "belong together"}},
+		{"a partner's hash", "platform: {integra: {url: 'http://x', partner: {hash: abc, key: k, path: p, cipher: rot13}}}", []string{"platform.integra.partner.hash: must be 32", "rot13"}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			_, err := contract.ParseTarget([]byte(tt.text), noEnv)
+			if tt.want == nil {
+				if err != nil {
+					t.Fatalf("ParseTarget: %v; want none", err)
+				}
+				return
+			}
+			var faults *contract.TargetError
+			if !errors.As(err, &faults) {
+				t.Fatalf("ParseTarget: %v; want a *TargetError", err)
+			}
+			for _, part := range tt.want {
+				if !strings.Contains(err.Error(), part) {
+					t.Errorf("ParseTarget: %v; want %q in it", err, part)
+				}
+			}
+		})
+	}
+}
+
+func TestTargetTakesSecretsFromTheEnvironment(t *testing.T) {
+	t.Parallel()
+	env := func(name string) (string, bool) { return "s3cret", name == "ACME_KEY" }
+	target, err := contract.ParseTarget([]byte("platform: {integra: {url: 'http://x', partner: {hash: c9cb3d6a7f7b802f170ca8a166c1375e, key: '${ACME_KEY}', path: p}}}"), env)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := target.Platform.Integra.Partner.Key; got != "s3cret" {
+		t.Errorf("key %q; want that of the environment", got)
+	}
+}
+
+// Every example that we publish is a good target.
+func TestExamplesAreTargets(t *testing.T) {
+	t.Parallel()
+	files, err := filepath.Glob("../docs/examples/target-*.yaml")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("examples: %v, %v", files, err)
+	}
+	anything := func(string) (string, bool) { return "x", true }
+	for _, file := range files {
+		if _, err := contract.LoadTarget(file, anything); err != nil {
+			t.Error(err)
+		}
+	}
+	if _, err := contract.LoadTarget("../docs", os.LookupEnv); err == nil {
+		t.Error("a folder was taken for a target")
+	}
+	if _, err := contract.LoadTarget("no-such-file.yaml", os.LookupEnv); err == nil {
+		t.Error("a file that is not there was taken for a target")
+	}
+}
+
+func FuzzParseTarget(f *testing.F) {
+	f.Add("adapter: {notify_url: 'http://x/{id}/{amount}', hook: {url: 'http://x'}}")
+	f.Add("platform: {integra: {url: ${X}}}\naccept: [{check: a, until: 2026-01-01}]")
+	f.Fuzz(func(t *testing.T, text string) {
+		target, err := contract.ParseTarget([]byte(text), func(string) (string, bool) { return "v", true })
+		if (target == nil) == (err == nil) {
+			t.Errorf("ParseTarget(%q) = %v, %v; want one of them", text, target, err)
+		}
+	})
+}
