@@ -35,13 +35,14 @@ test: tools ## all tests with the race detector
 	$(GO) test -race -timeout 15m ./...
 
 .PHONY: check
-check: ## format, vet, lint, tidy, imports
+check: ## format, vet, lint, tidy, imports, known vulnerabilities
 	$(LINT) config verify
 	$(LINT) fmt --diff
 	$(GO) vet ./...
 	$(LINT) run ./...
 	$(GO) mod tidy -diff
 	$(GO) test -run 'TestImports' ./...
+	@GO='$(GO)' .ci/vuln
 
 .PHONY: fuzz
 fuzz: ## run every fuzz target for FUZZTIME (60s)

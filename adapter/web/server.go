@@ -2,7 +2,8 @@
 // metrics pages, and whatever handlers it is given. It also says how the adapter logs.
 //
 // Every request passes here, notifications included, so what is wrapped around a handler is
-// kept down to what every answer needs: limits, four headers, and a net under panics.
+// kept down to what every answer needs: limits, a few headers, and a net under panics. A Gate
+// stands before the handlers that need one.
 package web
 
 import (
@@ -12,6 +13,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"runtime/debug"
 	"time"
 
@@ -28,7 +30,11 @@ type Config struct {
 	MaxHeader     int           // bytes of a request's header; 16 KiB
 	MaxBody       int64         // bytes of a request's body, where the handler sets no lower limit; 1 MiB
 	Grace         time.Duration // for running requests to finish once the server stops; 10 s
-	Log           *slog.Logger  // slog.Default
+	CertFile      string        // the certificate with its chain, PEM; "" for plain HTTP
+	KeyFile       string        // its key, PEM
+	Proxies       Proxies       // who is believed about whom a request comes from
+	Now           func() time.Time
+	Log           *slog.Logger // slog.Default
 }
 
 // A Server serves the routes it was given. Set it up, Listen, then Run.
@@ -37,6 +43,7 @@ type Server struct {
 	router   *mux.Router
 	listener net.Listener
 	checks   []check
+	tls      *certificate // nil for plain HTTP
 }
 
 // New returns a server with /healthz and /readyz.
@@ -50,6 +57,9 @@ func New(cfg Config) *Server {
 	setDefault(&cfg.MaxBody, 1<<20)
 	setDefault(&cfg.Grace, 10*time.Second)
 	setDefault(&cfg.Log, slog.Default())
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
 	s := &Server{cfg: cfg, router: mux.NewRouter()}
 	s.Handle("/healthz", http.HandlerFunc(s.serveHealth), http.MethodGet, http.MethodHead)
 	s.Handle("/readyz", http.HandlerFunc(s.serveReady), http.MethodGet, http.MethodHead)
@@ -71,9 +81,14 @@ func (s *Server) Handle(path string, h http.Handler, methods ...string) {
 	}
 }
 
-// Listen takes the address, so that whoever starts the server knows that it is free and
-// which port it became. Connections wait until Run.
-func (s *Server) Listen(ctx context.Context) (net.Addr, error) {
+// Listen reads the certificate, if there is one, and takes the address, so that whoever starts
+// the server knows that it is free and which port it became. Connections wait until Run.
+func (s *Server) Listen(ctx context.Context) (_ net.Addr, err error) {
+	if s.cfg.CertFile != "" || s.cfg.KeyFile != "" {
+		if s.tls, err = newCertificate(s.cfg.CertFile, s.cfg.KeyFile, s.cfg.Now, s.cfg.Log); err != nil {
+			return nil, err
+		}
+	}
 	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", s.cfg.Listen)
 	if err != nil {
 		return nil, fmt.Errorf("listen: %w", err)
@@ -115,7 +130,13 @@ func (s *Server) Run(ctx context.Context) error {
 		}
 		stopped <- err
 	}()
-	err := srv.Serve(s.listener)
+	var err error
+	if s.tls != nil {
+		srv.TLSConfig = s.tls.config()
+		err = srv.ServeTLS(s.listener, "", "")
+	} else {
+		err = srv.Serve(s.listener)
+	}
 	close(served)
 	if errors.Is(err, http.ErrServerClosed) {
 		err = nil
@@ -133,6 +154,8 @@ var (
 	noReferrer = []string{"no-referrer"} // addresses of ours can hold a notify token
 	noStore    = []string{"no-store"}
 	noContent  = []string{"default-src 'none'; frame-ancestors 'none'"}
+	sameOrigin = []string{"same-origin"}      // no other site takes in what is here
+	onlyTLS    = []string{"max-age=31536000"} // a year, this host alone
 )
 
 // serve is the way of every request.
@@ -148,6 +171,13 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	h["Referrer-Policy"] = noReferrer
 	h["Cache-Control"] = noStore
 	h["Content-Security-Policy"] = noContent
+	h["Cross-Origin-Resource-Policy"] = sameOrigin
+	if r.TLS != nil {
+		h["Strict-Transport-Security"] = onlyTLS
+	}
+	if len(s.cfg.Proxies.Trusted) > 0 { // from here on, RemoteAddr is the client's
+		r.RemoteAddr = netip.AddrPortFrom(s.cfg.Proxies.Client(r), 0).String()
+	}
 	if r.Body != http.NoBody {
 		r.Body = http.MaxBytesReader(w, r.Body, s.cfg.MaxBody)
 	}

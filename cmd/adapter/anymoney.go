@@ -24,7 +24,7 @@ import (
 type anymoneyFlags struct {
 	AnymoneyURL          string        `group:"Any.Money" name:"anymoney-url" placeholder:"URL" help:"Any.Money's address, for example https://api.any.money/. Without it that half is off."`
 	AnymoneyMerchant     string        `group:"Any.Money" placeholder:"LID" help:"The merchant's number there."`
-	AnymoneyKey          string        `group:"Any.Money" placeholder:"KEY" help:"The merchant's API key. Prefer the environment."`
+	AnymoneyKey          secret        `group:"Any.Money" placeholder:"KEY" help:"The merchant's API key, or file:NAME of a file with it. Not for the command line."`
 	AnymoneyCallbackBase string        `group:"Any.Money" placeholder:"URL" help:"Where Any.Money reaches this adapter, for example https://pay.example.com. Without it orders are only looked at from time to time."`
 	AnymoneyWindow       time.Duration `group:"Any.Money" default:"1m" placeholder:"TIME" help:"How old an answer or a callback may be. Default: ${default}."`
 	AnymoneyAnswers      string        `group:"Any.Money" default:"signed" placeholder:"MODE" help:"Which answers are believed: signed, or any (TLS alone vouches; callbacks must be signed all the same). Default: ${default}."`

@@ -61,7 +61,7 @@ func (f databaseFlags) isNew() bool {
 
 // keyFlags give the master key, from which all of the adapter's own secrets come.
 type keyFlags struct {
-	MasterKey     string `group:"Keys" placeholder:"KEY" help:"Master key, 32 bytes in base64 or hex (openssl rand -base64 32). It seals the users' crypt keys and signs tokens. Prefer the environment or --master-key-file."`
+	MasterKey     secret `group:"Keys" placeholder:"KEY" help:"Master key, 32 bytes in base64 or hex (openssl rand -base64 32). It seals the users' crypt keys and signs tokens. Prefer --master-key-file, or the environment."`
 	MasterKeyFile string `group:"Keys" placeholder:"FILE" type:"path" help:"File with the master key; more lines are older keys that still open. Default with SQLite: DATABASE.key, made at the first start."`
 }
 
@@ -83,7 +83,7 @@ func (f keyFlags) faults(db databaseFlags) (faults []error) {
 	case f.MasterKey != "" && f.MasterKeyFile != "":
 		faults = append(faults, errors.New("--master-key and --master-key-file: give one of them"))
 	case f.MasterKey != "":
-		if _, err := vault.ParseKey(f.MasterKey); err != nil {
+		if _, err := vault.ParseKey(string(f.MasterKey)); err != nil {
 			faults = append(faults, fmt.Errorf("--master-key: %w", err))
 		}
 	case f.keyFile(db) == "":
@@ -95,7 +95,7 @@ func (f keyFlags) faults(db databaseFlags) (faults []error) {
 // open returns the vault, making the default key file beside a SQLite database if there is
 // none yet.
 func (f keyFlags) open(db databaseFlags, log *slog.Logger) (*vault.Vault, error) {
-	text := f.MasterKey
+	text := string(f.MasterKey)
 	if file := f.keyFile(db); file != "" {
 		raw, err := os.ReadFile(file) //nolint:gosec // the operator names the file
 		if errors.Is(err, os.ErrNotExist) && f.MasterKeyFile == "" {
@@ -144,7 +144,7 @@ type platformFlags struct {
 	PlatformURL string        `group:"Platform" placeholder:"URL" help:"Integra's address, for example https://api.promopult.org."`
 	PartnerPath string        `group:"Platform" default:"iframe" placeholder:"PATH" help:"The partner's path there. Default: ${default}."`
 	PartnerHash string        `group:"Platform" placeholder:"HASH" help:"The partner's hash, 32 characters."`
-	PartnerKey  string        `group:"Platform" placeholder:"KEY" help:"The partner's crypt key. Prefer the environment."`
+	PartnerKey  secret        `group:"Platform" placeholder:"KEY" help:"The partner's crypt key, or file:NAME of a file with it. Not for the command line."`
 	Cipher      string        `group:"Platform" default:"simple" placeholder:"NAME" help:"The cipher of k=: simple or base64. Default: ${default}."`
 	CallTimeout time.Duration `group:"Platform" default:"5s" placeholder:"TIME" help:"How long one call to the platform may take. Default: ${default}."`
 }
@@ -175,7 +175,7 @@ func (f platformFlags) faults() (faults []error) {
 type notifyFlags struct {
 	NotifyURLBase  string        `group:"Notifications" placeholder:"URL" help:"Where the platform reaches this adapter, for example https://pay.example.com. It goes into the links that are handed out."`
 	NotifyAuth     string        `group:"Notifications" default:"token" placeholder:"MODE" help:"What vouches for a notification: token (signed, for one user), secret (a path segment), none (behind an allow-list). Default: ${default}."`
-	NotifySecret   string        `group:"Notifications" placeholder:"TEXT" help:"The path segment of --notify-auth=secret."`
+	NotifySecret   secret        `group:"Notifications" placeholder:"TEXT" help:"The path segment of --notify-auth=secret, or file:NAME of a file with it."`
 	NotifyTokenTTL time.Duration `group:"Notifications" default:"168h" placeholder:"TIME" help:"How long a handed-out link's token is good. Default: ${default}."`
 	ParamID        string        `group:"Notifications" default:"id" placeholder:"NAME" help:"Name of the parameter with the payment's id. Default: ${default}."`
 	ParamAmount    string        `group:"Notifications" default:"amount" placeholder:"NAME" help:"Name of the parameter with the amount. Default: ${default}."`
@@ -193,7 +193,7 @@ func (f notifyFlags) faults() (faults []error) {
 			faults = append(faults, fmt.Errorf("--notify-secret: has no use with --notify-auth=%s", f.NotifyAuth))
 		}
 	case "secret":
-		if len(f.NotifySecret) < 16 || url.PathEscape(f.NotifySecret) != f.NotifySecret {
+		if len(f.NotifySecret) < 16 || url.PathEscape(string(f.NotifySecret)) != string(f.NotifySecret) {
 			faults = append(faults, errors.New("--notify-secret: must be at least 16 characters that need no escaping in a path"))
 		}
 	default:

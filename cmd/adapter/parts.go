@@ -63,7 +63,7 @@ func newClient(f platformFlags, connections int, users integra.UserSource, keys 
 	}
 	return integra.NewClient(integra.ClientConfig{
 		BaseURL: f.PlatformURL, PartnerPath: f.PartnerPath, Cipher: cipher,
-		Partner: wire.Credentials{Hash: f.PartnerHash, Key: f.PartnerKey},
+		Partner: wire.Credentials{Hash: f.PartnerHash, Key: string(f.PartnerKey)},
 		Timeout: f.CallTimeout, Connections: connections, Observe: observe,
 	}, users, keys)
 }
@@ -74,7 +74,7 @@ func newEndpoint(f notifyFlags, tokens *token.Notify) (*integra.Endpoint, error)
 	var err error
 	switch f.NotifyAuth {
 	case "secret":
-		guard, err = integra.GuardBySecret(f.NotifySecret)
+		guard, err = integra.GuardBySecret(string(f.NotifySecret))
 	case "none":
 		guard = integra.Unguarded()
 	default:

@@ -25,6 +25,7 @@ type serveCmd struct {
 	notifyFlags
 	anymoneyFlags
 	booksFlags
+	entryFlags
 	serveFlags
 }
 
@@ -43,7 +44,7 @@ On SIGTERM new requests are refused, running work is finished, waiting work is g
 // new comes in, then the workers, then the store, which has to outlive them both.
 func (c serveCmd) Run(ctx context.Context, log *slog.Logger) error {
 	err := refuse(c.databaseFlags.faults(), c.keyFlags.faults(c.databaseFlags), c.platformFlags.faults(),
-		c.notifyFlags.faults(), c.anymoneyFlags.faults(), c.booksFlags.faults(), c.serveFlags.faults(c.CallTimeout))
+		c.notifyFlags.faults(), c.anymoneyFlags.faults(), c.booksFlags.faults(), c.entryFlags.faults(c.NotifyAuth), c.serveFlags.faults(c.CallTimeout))
 	if err != nil {
 		return err
 	}
@@ -87,8 +88,10 @@ func (c serveCmd) Run(ctx context.Context, log *slog.Logger) error {
 	receiver := integra.NewReceiver(adapter.NewService(st, pool, pol, time.Now), endpoint, integra.ReceiverConfig{
 		Currency: currency, Log: log, Observe: metrics.Notified,
 	})
-	server := web.New(web.Config{Listen: c.Listen, Grace: c.ShutdownGrace, Log: log})
-	server.Handle(endpoint.Pattern(), receiver)
+	server := web.New(web.Config{
+		Listen: c.Listen, Grace: c.ShutdownGrace, Log: log, CertFile: c.TLSCert, KeyFile: c.TLSKey, Proxies: c.proxies(),
+	})
+	server.Handle(endpoint.Pattern(), c.gate(metrics.Notified, log).Wrap(receiver))
 	server.Handle("/metrics", metrics.Handler(), "GET")
 	payins, err := c.mountAnymoney(server, st, keys, metrics, log)
 	if err != nil {
