@@ -16,7 +16,6 @@ import (
 	"fmt"
 	"net/http"
 	"time"
-	"unicode/utf8"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humamux"
@@ -61,8 +60,7 @@ func Mount(r *mux.Router, cfg Config) {
 	add(h, http.MethodGet, "/clock", "The virtual time", a.getClock)
 	add(h, http.MethodPut, "/clock", "Set the time, freeze or release it, let it run faster", a.putClock)
 	add(h, http.MethodPost, "/clock/advance", "Move time on, and run all that falls due before answering", a.advance)
-	add(h, http.MethodGet, "/journal", "Every exchange that matches, the oldest first", a.getJournal)
-	add(h, http.MethodDelete, "/journal", "Forget every exchange", a.clearJournal)
+	a.addJournal(h)
 	add(h, http.MethodGet, "/settings", "The switches for what the protocols leave open", a.getSettings)
 	add(h, http.MethodPatch, "/settings", "Change the switches that are given", a.patchSettings)
 	add(h, http.MethodGet, "/integra/partners", "Every partner, without keys", a.getPartners)
@@ -186,84 +184,4 @@ func clockProblem(location string, err error) error {
 		return invalid(location, err)
 	}
 	return huma.Error503ServiceUnavailable("the clock was stopped on its way: " + err.Error())
-}
-
-// Journal
-
-type journalQuery struct {
-	Protocol  string            `query:"protocol" example:"integra"`
-	Method    string            `query:"method" example:"confirmPayment"`
-	Direction journal.Direction `query:"direction" enum:"in,out"`
-	User      string            `query:"user" doc:"Hash"`
-	Payment   string            `query:"payment" doc:"Id"`
-	Since     uint64            `query:"since" doc:"Only exchanges after the one with this seq"`
-	Limit     int               `query:"limit" minimum:"0" doc:"At most so many, the newest ones; 0 for all"`
-}
-
-type journalAnswer struct {
-	Body struct {
-		Exchanges []exchange `json:"exchanges"`
-	}
-}
-
-type exchange struct {
-	Seq       uint64            `json:"seq" doc:"Order of completion"`
-	Protocol  string            `json:"protocol"`
-	Method    string            `json:"method" doc:"The protocol's word; notify for a notification, topUp for the page's button"`
-	Direction journal.Direction `json:"direction" enum:"in,out"`
-	Partner   string            `json:"partner,omitempty"`
-	User      string            `json:"user,omitempty"`
-	Payment   string            `json:"payment,omitempty"`
-	Attempt   int               `json:"attempt,omitempty" doc:"Of a notification, from 1"`
-	AtMS      int64             `json:"at_ms" doc:"Start, virtual time"`
-	RealMS    int64             `json:"real_ms" doc:"Start, real time"`
-	TookUS    int64             `json:"took_us" doc:"Real microseconds"`
-	Status    int               `json:"status" doc:"HTTP status; 0 without an answer"`
-	Request   string            `json:"request" doc:"As received or sent; see request_base64 where it is not UTF-8"`
-	Response  string            `json:"response" doc:"As sent or received; see response_base64 where it is not UTF-8"`
-	RawReq    []byte            `json:"request_base64,omitempty" doc:"Only where request is not UTF-8"`
-	RawResp   []byte            `json:"response_base64,omitempty" doc:"Only where response is not UTF-8"`
-	Args      string            `json:"args,omitempty" doc:"The arguments, decrypted"`
-	Verdict   verdict           `json:"verdict"`
-	Fault     string            `json:"fault,omitempty" doc:"Which rule did what to it"`
-	Cut       bool              `json:"cut,omitempty" doc:"Request or response was too long to keep whole"`
-}
-
-type verdict struct {
-	OK     bool   `json:"ok"`
-	Check  string `json:"check,omitempty" doc:"What refused it"`
-	Code   int    `json:"code" doc:"The protocol's own"`
-	Detail string `json:"detail,omitempty"`
-}
-
-func (a *api) getJournal(_ context.Context, in *journalQuery) (*journalAnswer, error) {
-	found := a.Journal.List(journal.Filter(*in))
-	answer := &journalAnswer{}
-	answer.Body.Exchanges = make([]exchange, len(found))
-	for i, e := range found {
-		answer.Body.Exchanges[i] = exchangeOf(e.Redacted())
-	}
-	return answer, nil
-}
-
-func exchangeOf(e *journal.Exchange) exchange {
-	x := exchange{
-		Seq: e.Seq, Protocol: e.Protocol, Method: e.Method, Direction: e.Direction,
-		Partner: e.Partner, User: e.User, Payment: e.Payment, Attempt: e.Attempt,
-		AtMS: e.At.UnixMilli(), RealMS: e.Real.UnixMilli(), TookUS: e.Took.Microseconds(), Status: e.Status,
-		Request: string(e.Request), Response: string(e.Response), Args: string(e.Args),
-		Verdict: verdict(e.Verdict), Fault: e.Fault, Cut: e.Cut,
-	}
-	if !utf8.Valid(e.Request) {
-		x.RawReq = e.Request
-	}
-	if !utf8.Valid(e.Response) {
-		x.RawResp = e.Response
-	}
-	return x
-}
-
-func (a *api) clearJournal(context.Context, *none) (*none, error) {
-	a.Journal.Clear()
-	return nil, nil
 }

@@ -366,6 +366,7 @@ func TestOpenAPI(t *testing.T) {
 		"GET /healthz", "POST /reset", "GET /clock", "PUT /clock", "POST /clock/advance", "GET /journal", "DELETE /journal",
 		"GET /settings", "PATCH /settings", "GET /integra/partners", "PUT /integra/partners/{hash}", "GET /integra/users",
 		"GET /integra/users/{hash}", "POST /integra/users/{hash}/topups", "GET /integra/payments/{id}",
+		"GET /journal/expect", "GET /journal/{seq}", "GET /journal.har",
 		"GET /faults", "POST /faults", "DELETE /faults", "DELETE /faults/{id}",
 		"GET /anymoney/config", "PUT /anymoney/config", "PATCH /anymoney/config",
 		"GET /anymoney/orders/{externalid}", "POST /anymoney/orders/{externalid}/status",

@@ -10,6 +10,7 @@
 package journal
 
 import (
+	"context"
 	"slices"
 	"sync"
 	"time"
@@ -38,6 +39,7 @@ type Exchange struct {
 	Protocol  string // "integra"
 	Method    string // the protocol's own word: "confirmPayment", "notify"
 	Direction Direction
+	Scheme    string // "http" or "https"
 	Partner   string // the partner's hash, if known
 	User      string // the user's hash, if one is meant
 	Payment   string // the payment's id, if one is meant
@@ -161,18 +163,46 @@ type Filter struct {
 	Protocol  string
 	Method    string
 	Direction Direction
+	Partner   string
 	User      string
 	Payment   string
+	Outcome   Outcome
+	Check     string // what refused it
+	Status    int    // HTTP status; -1 for exchanges without an answer
 	Since     uint64 // only exchanges recorded after the one with this Seq
 	Limit     int    // at most so many, the newest ones; 0 for all
 }
 
-func (f Filter) matches(e *Exchange) bool {
+// Outcome is a short word for what came of an exchange.
+type Outcome string
+
+// The outcomes that a Filter knows.
+const (
+	OK      Outcome = "ok"      // the platform, or the partner, said yes
+	Refused Outcome = "refused" // or anything else
+	Faulty  Outcome = "faulty"  // a rule did something to it
+)
+
+func (f *Filter) matches(e *Exchange) bool {
 	return (f.Protocol == "" || f.Protocol == e.Protocol) &&
 		(f.Method == "" || f.Method == e.Method) &&
 		(f.Direction == "" || f.Direction == e.Direction) &&
+		(f.Partner == "" || f.Partner == e.Partner) &&
 		(f.User == "" || f.User == e.User) &&
-		(f.Payment == "" || f.Payment == e.Payment)
+		(f.Payment == "" || f.Payment == e.Payment) &&
+		(f.Check == "" || f.Check == e.Verdict.Check) &&
+		(f.Status == 0 || f.Status == e.Status || f.Status == -1 && e.Status == 0) &&
+		(f.Outcome == "" || f.Outcome.of(e))
+}
+
+func (o Outcome) of(e *Exchange) bool {
+	switch o {
+	case OK:
+		return e.Verdict.OK
+	case Refused:
+		return !e.Verdict.OK
+	}
+	return e.Fault != ""
 }
 
 // List returns the exchanges that match, in order of Seq. They are complete and shared:
@@ -193,6 +223,34 @@ func (j *Journal) List(f Filter) []*Exchange {
 		found = found[len(found)-f.Limit:]
 	}
 	return found
+}
+
+// Get returns the exchange with that Seq, nil if it is not kept.
+func (j *Journal) Get(seq uint64) *Exchange {
+	if seq == 0 {
+		return nil
+	}
+	if found := j.List(Filter{Since: seq - 1}); len(found) > 0 && found[0].Seq == seq {
+		return found[0]
+	}
+	return nil
+}
+
+// Await returns what matches once that is at least count exchanges, for tests that wait for
+// something to happen. When ctx ends first it returns what there is, with ctx's error.
+func (j *Journal) Await(ctx context.Context, f Filter, count int) ([]*Exchange, error) {
+	changed, stop := j.Watch()
+	defer stop()
+	for {
+		if found := j.List(f); len(found) >= count {
+			return found, nil
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return j.List(f), ctx.Err()
+		}
+	}
 }
 
 // Len is the number of exchanges kept.

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptrace"
+	"strings"
 	"sync"
 	"time"
 
@@ -226,6 +227,7 @@ func (c *Courier) send(ctx context.Context, p *posted, q *Request) (Report, *jou
 	e := p.About
 	e.Real, e.Secrets = time.Now().UTC(), q.Secrets
 	e.At = c.desk.Clock.Now()
+	e.Scheme, _, _ = strings.Cut(q.URL, ":")
 	report := Report{Copy: p.Copy, At: e.At}
 	_ = p.plan.WaitToSend(ctx) // of a courier that was stopped, the call fails at once
 	ctx, cancel := context.WithTimeout(ctx, q.Timeout)

@@ -123,6 +123,10 @@ func write(w http.ResponseWriter, a *fault.Answer) {
 // record puts the call into the journal, with the answer as it will be sent.
 func (d *Desk) record(r *http.Request, c *Call, plan *fault.Plan, answer *fault.Answer) {
 	e := c.Exchange
+	e.Scheme = "http"
+	if r.TLS != nil {
+		e.Scheme = "https"
+	}
 	e.Request = journal.RawRequest(r, c.Body)
 	if answer != nil {
 		if answer.Header == nil {

@@ -216,14 +216,14 @@ func newRow(e *journal.Exchange) row {
 // open returns an exchange in full, or nil if it is not kept.
 func (h *handler) open(lang page.Lang, name string) *detail {
 	seq, err := strconv.ParseUint(name, 10, 64)
-	if err != nil || seq == 0 {
+	if err != nil {
 		return nil
 	}
-	found := h.Journal.List(journal.Filter{Since: seq - 1})
-	if len(found) == 0 || found[0].Seq != seq {
+	kept := h.Journal.Get(seq)
+	if kept == nil {
 		return nil
 	}
-	e := found[0].Redacted()
+	e := kept.Redacted()
 	request, reply := codes(lang, e)
 	return &detail{row: newRow(e), Request: request, Reply: reply}
 }
