@@ -2,9 +2,18 @@
 // /openapi.json, is made from this code.
 //
 // Who calls shows a bearer token with the scopes that an operation names. Errors are RFC 9457
-// problems. A POST that makes something takes an Idempotency-Key: the same key with the same
-// body is the same thing, made once; with another body it is refused. Amounts are decimal text,
-// times RFC 3339 in UTC.
+// problems that name the field; those that a program may want to tell apart have a type.
+// Amounts are decimal text, times RFC 3339 in UTC. Lists come in pages: next, if there is one,
+// is the cursor of the following page, whose order nothing disturbs. Answers to GET carry an
+// ETag.
+//
+// A POST that changes something takes an Idempotency-Key (see once). Keys are the partner's,
+// not a token's: a panel that repeats itself under a new token pays nothing twice. Payins have
+// keys of their own.
+//
+// The operations themselves are plain Go elsewhere: adapter.Service, integra.Users and the
+// store, here behind small interfaces. The structs and Show functions are exported for the
+// commands, which print the same.
 package api
 
 import (
@@ -16,28 +25,57 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humamux"
 	"github.com/gorilla/mux"
 
-	"github.com/partnerkit/partnerkit/adapter"
+	"github.com/partnerkit/partnerkit/contract/money"
 )
 
 // A Grant is what a token allows.
 type Grant struct {
+	ID     string // of the token: what is revoked and limited
 	Name   string // of the program or person that holds it, for logs
 	Scopes []string
 }
 
-// Config is what the API stands on.
+// The scopes of tokens, beside those of payins. A token with ScopeAdmin may do everything.
+const (
+	ScopePaymentsRead  = "payments:read" // payments, users, accounts and messages
+	ScopePaymentsWrite = "payments:write"
+	ScopeLedgerWrite   = "ledger:write"
+	ScopeUsersWrite    = "users:write"
+	ScopeAdmin         = "admin"
+)
+
+// Scopes lists every scope.
+var Scopes = []string{
+	ScopePaymentsRead, ScopePaymentsWrite, ScopeLedgerWrite, ScopeUsersWrite, ScopePayinsRead, ScopePayinsWrite, ScopeAdmin,
+}
+
+// Config is what the API stands on. What is nil leaves out the operations that need it.
 type Config struct {
 	// Verify returns what a bearer token allows; its error, which is shown, says why nothing.
-	Verify  func(token string) (Grant, error)
-	Payins  Payins     // nil without Any.Money: then there are no payins
-	Store   PayinStore // required with Payins
-	Act     Act        // keeps the audit log; nil for none
-	Version string     // of the program, for the document
+	Verify func(token string) (Grant, error)
+	// Revoked reports whether the token with this id is good no more; nil for never.
+	Revoked func(ctx context.Context, id string) (bool, error)
+	Rate    float64 // requests a second that one token may make; 0 for any number
+	Burst   int     // requests that it may make at once; Rate, rounded up, if 0
+
+	Users    Users    // needs Records
+	Payments Payments // needs Records
+	Ledger   Ledger   // nil if funds are kept elsewhere
+	Records  Records
+	Requests Requests       // required with any of the above
+	Currency money.Currency // of payments and accounts
+	Payins   Payins         // nil without Any.Money: then there are no payins
+	Store    PayinStore     // required with Payins
+
+	Act     Act    // keeps the audit log; nil for none
+	Version string // of the program, for the document
+	Now     func() time.Time
 	Log     *slog.Logger
 }
 
@@ -46,12 +84,15 @@ func New(cfg Config) http.Handler {
 	if cfg.Log == nil {
 		cfg.Log = slog.Default()
 	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
 	r := mux.NewRouter()
 	r.NotFoundHandler = problem(http.StatusNotFound)
 	r.MethodNotAllowedHandler = problem(http.StatusMethodNotAllowed)
 
 	config := huma.DefaultConfig("partnerkit adapter", cfg.Version)
-	config.Info.Description = "What a partner's panel asks of the adapter."
+	config.Info.Description = description
 	config.CreateHooks = nil // no "$schema" in answers
 	config.DocsPath = ""     // the reader that comes with it is loaded from elsewhere
 	config.SchemasPath = ""
@@ -60,18 +101,38 @@ func New(cfg Config) http.Handler {
 		"bearer": {Type: "http", Scheme: "bearer", BearerFormat: "JWT", Description: "adapter token mint --name NAME --scope SCOPE"},
 	}
 	h := humamux.New(r, config)
-	h.UseMiddleware(guard(h, cfg.Verify), audit(cfg.Act, cfg.Log))
+	h.UseMiddleware(guard(h, cfg), limit(cfg), audit(cfg.Act, cfg.Log))
+	o := once{requests: cfg.Requests, now: cfg.Now, log: cfg.Log}
+	if cfg.Users != nil {
+		(&users{Config: cfg, once: o}).mount(h)
+		(&messages{Config: cfg, once: o}).mount(h)
+	}
+	if cfg.Payments != nil {
+		(&payments{Config: cfg, once: o}).mount(h)
+	}
+	if cfg.Ledger != nil {
+		(&accounts{Config: cfg, once: o}).mount(h)
+	}
 	if cfg.Payins != nil {
 		(&payins{payins: cfg.Payins, store: cfg.Store, log: cfg.Log}).mount(h)
 	}
-	return r
+	return etagged(r)
 }
+
+// description opens the document.
+const description = `What a partner's panel asks of the adapter.
+
+A call shows a bearer token that has the scope it needs; admin stands for all of them. Errors are problems (RFC 9457): detail says what is wrong, errors name the fields. Amounts are decimal text such as "99.90", times are RFC 3339 in UTC.
+
+A POST that changes something needs an Idempotency-Key, your name for the request. Repeated with the same body it is the same request: it is done once, and the answer is the first one, with the header Idempotency-Replayed. With another body it is refused. A request whose outcome is not known (no answer, 409, 429, 5xx) is repeated under its key until there is an answer. Keys are kept for good.
+
+Lists come newest first or in the order of their names. If there is more, next is the cursor of the following page. Answers to GET carry an ETag; If-None-Match is answered with 304 while nothing has changed.`
 
 // Base is the path under which the API is.
 const Base = "/v1/"
 
-// guard lets a request pass whose token has every scope that the operation names.
-func guard(h huma.API, verify func(string) (Grant, error)) func(huma.Context, func(huma.Context)) {
+// guard lets a request pass whose token is good and has every scope that the operation names.
+func guard(h huma.API, cfg Config) func(huma.Context, func(huma.Context)) {
 	return func(ctx huma.Context, next func(huma.Context)) {
 		scheme, token, _ := strings.Cut(ctx.Header("Authorization"), " ")
 		if !strings.EqualFold(scheme, "bearer") || token == "" {
@@ -79,14 +140,25 @@ func guard(h huma.API, verify func(string) (Grant, error)) func(huma.Context, fu
 			_ = huma.WriteErr(h, ctx, http.StatusUnauthorized, "a bearer token is needed")
 			return
 		}
-		grant, err := verify(token)
+		grant, err := cfg.Verify(token)
+		if err == nil && cfg.Revoked != nil {
+			revoked, failed := cfg.Revoked(ctx.Context(), grant.ID)
+			if failed != nil { // a token that cannot be looked up is not good, but not bad either
+				cfg.Log.ErrorContext(ctx.Context(), "API call failed", "err", failed)
+				_ = huma.WriteErr(h, ctx, http.StatusServiceUnavailable, "this cannot be done now")
+				return
+			}
+			if revoked {
+				err = errors.New("token is revoked")
+			}
+		}
 		if err != nil {
 			ctx.SetHeader("WWW-Authenticate", `Bearer realm="partnerkit", error="invalid_token"`)
 			_ = huma.WriteErr(h, ctx, http.StatusUnauthorized, err.Error())
 			return
 		}
 		for _, scope := range scopes(ctx.Operation()) {
-			if !slices.Contains(grant.Scopes, scope) {
+			if !slices.Contains(grant.Scopes, scope) && !slices.Contains(grant.Scopes, ScopeAdmin) {
 				ctx.SetHeader("WWW-Authenticate", fmt.Sprintf(`Bearer realm="partnerkit", error="insufficient_scope", scope=%q`, scope))
 				_ = huma.WriteErr(h, ctx, http.StatusForbidden, "the token lacks the scope "+scope)
 				return
@@ -110,23 +182,4 @@ func problem(status int) http.Handler {
 		w.WriteHeader(status)
 		_ = json.NewEncoder(w).Encode(huma.NewError(status, fmt.Sprintf("%s %s is no call of this API, see /openapi.json", r.Method, r.URL.Path)))
 	})
-}
-
-// explain turns what went wrong into a problem. What is not the caller's to know goes to the log.
-func explain(ctx context.Context, log *slog.Logger, err error) error {
-	var refusal *adapter.Refusal
-	switch {
-	case errors.As(err, &refusal):
-		return huma.Error422UnprocessableEntity(err.Error(), &huma.ErrorDetail{
-			Location: strings.TrimSuffix("body."+refusal.Field, "."), Message: strings.TrimSuffix(refusal.Message+": "+refusal.Reason, ": "),
-		})
-	case errors.Is(err, adapter.ErrInvalid), errors.Is(err, adapter.ErrConflict):
-		return huma.Error422UnprocessableEntity(err.Error())
-	case errors.Is(err, adapter.ErrNotFound):
-		return huma.Error404NotFound(err.Error())
-	case errors.Is(err, adapter.ErrUnanswered):
-		return huma.Error502BadGateway(err.Error())
-	}
-	log.ErrorContext(ctx, "API call failed", "err", err)
-	return huma.Error503ServiceUnavailable("this cannot be done now")
 }

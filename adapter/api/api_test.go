@@ -227,9 +227,9 @@ func TestCalcPayin(t *testing.T) {
 	h, _ := newAPI()
 	for payway, want := range map[string]string{
 		"visamc": `200 {"in_amount":"1.5","in_curr":"UAH","in_fee_amount":"1.5","out_amount":"1.5","out_curr":"UAH","out_fee_amount":"1.5","account_amount":"1.5"}`,
-		"small": `422 {"title":"Unprocessable Entity","status":422,"detail":"the platform refused: -32074 EParamAmountTooSmall, amount: Amount is too small",` +
+		"small": `422 {"type":"urn:partnerkit:problem:platform-refused","title":"Unprocessable Entity","status":422,"detail":"the platform refused: -32074 EParamAmountTooSmall, amount: Amount is too small",` +
 			`"errors":[{"message":"EParamAmountTooSmall: Amount is too small","location":"body.amount"}]}`,
-		"off": `502 {"title":"Bad Gateway","status":502,"detail":"the platform did not answer: payin.calc: timed out"}`,
+		"off": `502 {"type":"urn:partnerkit:problem:platform-unanswered","title":"Bad Gateway","status":502,"detail":"the platform did not answer: payin.calc: timed out"}`,
 	} {
 		r := call(h, "POST", "/v1/payins/calc", "Bearer read", "", `{"amount":"1.50","in_curr":"UAH","payway":"`+payway+`"}`)
 		if got := fmt.Sprintf("%d %s", r.StatusCode, text(t, r)); got != want {

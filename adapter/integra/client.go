@@ -74,7 +74,7 @@ func NewClient(cfg ClientConfig, users UserSource, vault Vault) (*Client, error)
 	if err := cfg.Partner.Validate(); err != nil {
 		faults = append(faults, fmt.Errorf("partner: %w", err))
 	}
-	if err := checkPanelLink(cfg.PanelLink); err != nil {
+	if err := CheckPanelLink(cfg.PanelLink); err != nil {
 		faults = append(faults, fmt.Errorf("panel link: %w", err))
 	}
 	caller, err := outcall.New(outcall.Config{

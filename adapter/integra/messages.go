@@ -15,9 +15,9 @@ import (
 // screenPlace stands for the screen in a panel link.
 const screenPlace = "{r}"
 
-// checkPanelLink takes an http(s) address or a path of the panel that has a place for the
+// CheckPanelLink takes an http(s) address or a path of the panel that has a place for the
 // screen; "" is no link at all.
-func checkPanelLink(link string) error {
+func CheckPanelLink(link string) error {
 	if link == "" {
 		return nil
 	}

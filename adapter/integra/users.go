@@ -3,11 +3,14 @@ package integra
 import (
 	"context"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"html"
 	"io"
 	"net/url"
 	"time"
+
+	"github.com/cenkalti/backoff/v5"
 
 	"github.com/partnerkit/partnerkit/adapter"
 	"github.com/partnerkit/partnerkit/adapter/outcall"
@@ -59,11 +62,26 @@ func (u *Users) Register(ctx context.Context, r adapter.Registration) (adapter.U
 		return adapter.User{}, fmt.Errorf("register user %q: %w", r.Login, err)
 	}
 	user := adapter.User{Hash: hash, Login: r.Login, SealedKey: u.vault.Seal(hash, key), CreatedAt: u.now().UTC().Truncate(time.Microsecond)}
-	if err := u.store.AddUsers(context.WithoutCancel(ctx), []adapter.User{user}); err != nil {
+	if err := u.keep(context.WithoutCancel(ctx), user); err != nil {
 		return user, fmt.Errorf("store user %q, whom the platform knows as %s: %w", r.Login, hash, err)
 	}
 	return user, nil
 }
+
+// keep stores a user whose crypt key nobody else has, and does not give up at once.
+func (u *Users) keep(ctx context.Context, user adapter.User) error {
+	_, err := backoff.Retry(ctx, func() (struct{}, error) {
+		err := u.store.AddUsers(ctx, []adapter.User{user})
+		if errors.Is(err, adapter.ErrConflict) || errors.Is(err, adapter.ErrInvalid) {
+			return struct{}{}, backoff.Permanent(err)
+		}
+		return struct{}{}, err
+	}, backoff.WithMaxElapsedTime(keepFor))
+	return err
+}
+
+// keepFor is how long a new user is tried to be stored while the store is out of order.
+const keepFor = 5 * time.Second
 
 // create makes one attempt under a new hash.
 func (u *Users) create(ctx context.Context, r adapter.Registration) (hash, key string, err error) {

@@ -2,6 +2,7 @@ package token
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -37,9 +38,18 @@ type apiClaims struct {
 	jwt.RegisteredClaims
 }
 
-// NewAPI returns a mint and verifier of API tokens.
-func NewAPI(keys Keys, now func() time.Time) *API {
-	return &API{keys: keys, parser: parser(apiAudience, now)}
+// NewAPI returns a mint and verifier of API tokens. What others sign under the public keys is
+// verified like our own: the same audience, with a name, an id, an expiry and scopes. An error
+// names the public key whose id is taken.
+func NewAPI(keys Keys, now func() time.Time, public ...PublicKey) (*API, error) {
+	all := Keys{signID: keys.signID, byID: maps.Clone(keys.byID)}
+	for _, p := range public {
+		if _, taken := all.byID[p.ID]; taken {
+			return nil, fmt.Errorf("api tokens: there are two keys with the id %q", p.ID)
+		}
+		all.byID[p.ID] = p.key
+	}
+	return &API{keys: all, parser: parser(apiAudience, now, jwt.SigningMethodEdDSA.Alg(), jwt.SigningMethodRS256.Alg())}, nil
 }
 
 // Mint returns a token for the grant. Its error names the field that is missing.

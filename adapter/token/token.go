@@ -1,4 +1,5 @@
-// Package token mints and verifies the adapter's own JSON web tokens (RFC 7519), all HS256.
+// Package token mints and verifies the adapter's own JSON web tokens (RFC 7519), all HS256, and
+// verifies API tokens that others sign under public keys that the operator names.
 //
 // Two kinds, each with its audience and, by derivation, keys of its own:
 //
@@ -78,10 +79,11 @@ func (k Keys) mint(claims jwt.Claims) (string, error) {
 	return signed, nil
 }
 
-// parser returns what checks algorithm, audience and expiry.
-func parser(audience string, now func() time.Time) *jwt.Parser {
+// parser returns what checks algorithm, audience and expiry. Which of several algorithms a token
+// may have is decided by its key: a key of one kind verifies nothing of another.
+func parser(audience string, now func() time.Time, algorithms ...string) *jwt.Parser {
 	return jwt.NewParser(
-		jwt.WithValidMethods([]string{jwt.SigningMethodHS256.Alg()}),
+		jwt.WithValidMethods(append(algorithms, jwt.SigningMethodHS256.Alg())),
 		jwt.WithAudience(audience),
 		jwt.WithExpirationRequired(),
 		jwt.WithLeeway(Skew),

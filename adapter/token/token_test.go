@@ -208,10 +208,19 @@ func TestKeysRefuseShortSecrets(t *testing.T) {
 	}
 }
 
+func api(t testing.TB, now func() time.Time, secret string, public ...token.PublicKey) *token.API {
+	t.Helper()
+	a, err := token.NewAPI(keys(t, secret), now, public...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return a
+}
+
 func TestAPI(t *testing.T) {
 	t.Parallel()
 	c := &clock{time.Unix(exp-10, 0)}
-	a := token.NewAPI(keys(t, secret), c.now)
+	a := api(t, c.now, secret)
 	grant := token.Grant{ID: "7f3a", Name: "billing", Scopes: []string{"payments:read", "users:write"}, Expires: time.Unix(exp, 0).UTC()}
 	if got, err := a.Mint(grant); got != apiElsewhere || err != nil {
 		t.Errorf("Mint = %s, %v; want %s", got, err, apiElsewhere)
@@ -240,7 +249,7 @@ func TestAPI(t *testing.T) {
 
 func TestAPIMintNamesTheMissingField(t *testing.T) {
 	t.Parallel()
-	a := token.NewAPI(keys(t, secret), time.Now)
+	a := api(t, time.Now, secret)
 	whole := token.Grant{ID: "1", Name: "x", Scopes: []string{"a"}, Expires: time.Unix(exp, 0)}
 	tests := []struct {
 		says string
@@ -264,7 +273,7 @@ func TestAPIMintNamesTheMissingField(t *testing.T) {
 // FuzzVerify: whoever has no key gets nothing through that we did not mint.
 func FuzzVerify(f *testing.F) {
 	c := &clock{time.Unix(exp-10, 0)}
-	n, a := notify(f, c, secret), token.NewAPI(keys(f, secret), c.now)
+	n, a := notify(f, c, secret), api(f, c.now, secret)
 	f.Add(notifyElsewhere)
 	f.Add(apiElsewhere)
 	f.Add("..")

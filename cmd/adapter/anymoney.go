@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	mathrand "math/rand/v2"
-	"net/http"
 	"strings"
 	"time"
 
@@ -14,8 +13,6 @@ import (
 	"github.com/partnerkit/partnerkit/adapter/anymoney"
 	"github.com/partnerkit/partnerkit/adapter/api"
 	"github.com/partnerkit/partnerkit/adapter/store"
-	"github.com/partnerkit/partnerkit/adapter/token"
-	"github.com/partnerkit/partnerkit/adapter/vault"
 	"github.com/partnerkit/partnerkit/adapter/web"
 	wire "github.com/partnerkit/partnerkit/contract/anymoney"
 )
@@ -122,40 +119,25 @@ type idle struct{}
 // Run returns at once.
 func (idle) Run(context.Context) error { return nil }
 
-// mountAnymoney adds the half that speaks with Any.Money, and the API that asks it, to the
-// service. What it returns works on payins.
-func (c serveCmd) mountAnymoney(server *web.Server, st *store.Store, keys *vault.Vault, metrics *web.Metrics, log *slog.Logger) (runner, error) {
+// mountAnymoney adds the half that speaks with Any.Money to the service. It returns what makes
+// payins, nil if there is nothing to make them, and what works on them.
+func (c serveCmd) mountAnymoney(server *web.Server, st *store.Store, metrics *web.Metrics, log *slog.Logger) (api.Payins, runner, error) {
 	if !c.on() {
-		return idle{}, nil
+		return nil, idle{}, nil
 	}
 	client, err := c.client(metrics.Called)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	payins, err := c.payins(client, st, metrics.PayinStepped, log)
 	if err != nil {
-		return nil, err
-	}
-	tokens, err := apiTokens(keys)
-	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	server.Handle(anymoney.CallbackPath, anymoney.NewReceiver(payins, anymoney.ReceiverConfig{
 		Merchant: client.Merchant(), Key: wire.Key(c.AnymoneyKey), Window: c.AnymoneyWindow, Log: log, Observe: metrics.CalledBack,
 	}))
-	calls := api.New(api.Config{Verify: verifier(tokens), Payins: payins, Store: st, Act: st.Act, Version: version, Log: log})
-	server.Handle(api.Base+"{call:.*}", calls)
-	server.Handle("/openapi.json", calls, http.MethodGet)
 	if c.ReceiveOnly {
-		return idle{}, nil
+		return payins, idle{}, nil
 	}
-	return payins, nil
-}
-
-// verifier lets the API ask what a token allows.
-func verifier(tokens *token.API) func(string) (api.Grant, error) {
-	return func(text string) (api.Grant, error) {
-		g, err := tokens.Verify(text)
-		return api.Grant{Name: g.Name, Scopes: g.Scopes}, err
-	}
+	return payins, payins, nil
 }

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	adapterintegra "github.com/partnerkit/partnerkit/adapter/integra"
 	"github.com/partnerkit/partnerkit/adapter/vault"
 	"github.com/partnerkit/partnerkit/contract/integra"
 	"github.com/partnerkit/partnerkit/contract/money"
@@ -141,12 +142,15 @@ func newKeyFile(file string) ([]byte, error) {
 
 // platformFlags say how to reach Integra and who we are there.
 type platformFlags struct {
-	PlatformURL string        `group:"Platform" placeholder:"URL" help:"Integra's address, for example https://api.promopult.org."`
-	PartnerPath string        `group:"Platform" default:"iframe" placeholder:"PATH" help:"The partner's path there. Default: ${default}."`
-	PartnerHash string        `group:"Platform" placeholder:"HASH" help:"The partner's hash, 32 characters."`
-	PartnerKey  secret        `group:"Platform" placeholder:"KEY" help:"The partner's crypt key, or file:NAME of a file with it. Not for the command line."`
-	Cipher      string        `group:"Platform" default:"simple" placeholder:"NAME" help:"The cipher of k=: simple or base64. Default: ${default}."`
-	CallTimeout time.Duration `group:"Platform" default:"5s" placeholder:"TIME" help:"How long one call to the platform may take. Default: ${default}."`
+	PlatformURL        string        `group:"Platform" placeholder:"URL" help:"Integra's address, for example https://api.promopult.org."`
+	PartnerPath        string        `group:"Platform" default:"iframe" placeholder:"PATH" help:"The partner's path there. Default: ${default}."`
+	PartnerHash        string        `group:"Platform" placeholder:"HASH" help:"The partner's hash, 32 characters."`
+	PartnerKey         secret        `group:"Platform" placeholder:"KEY" help:"The partner's crypt key, or file:NAME of a file with it. Not for the command line."`
+	PartnerKeyPrevious secret        `group:"Platform" placeholder:"KEY" help:"The key that --partner-key replaces, given likewise: taken for as long as the platform still asks for it."`
+	Cipher             string        `group:"Platform" default:"simple" placeholder:"NAME" help:"The cipher of k=: simple or base64. Default: ${default}."`
+	CallTimeout        time.Duration `group:"Platform" default:"5s" placeholder:"TIME" help:"How long one call to the platform may take. Default: ${default}."`
+	PanelLink          string        `group:"Panel" placeholder:"URL" help:"Address in your panel that shows a screen of the platform's page; {r} stands for the screen, for example https://panel.example.com/promo?r={r}. It goes into the platform's messages."`
+	PanelResizer       string        `group:"Panel" default:"/js/iframeResizer.min.js" placeholder:"URL" help:"Where your panel has its copy of iframeResizer, for the snippet that embeds the page. Default: ${default}."`
 }
 
 func (f platformFlags) faults() (faults []error) {
@@ -164,6 +168,12 @@ func (f platformFlags) faults() (faults []error) {
 	}
 	if _, err := integra.CipherByName(f.Cipher); err != nil {
 		faults = append(faults, fmt.Errorf("--cipher: %w", err))
+	}
+	if f.PartnerKeyPrevious != "" && f.PartnerKeyPrevious == f.PartnerKey {
+		faults = append(faults, errors.New("--partner-key-previous: is the same as --partner-key"))
+	}
+	if err := adapterintegra.CheckPanelLink(f.PanelLink); err != nil {
+		faults = append(faults, fmt.Errorf("--panel-link: %w", err))
 	}
 	if f.CallTimeout < 100*time.Millisecond {
 		faults = append(faults, errors.New("--call-timeout: must be at least 100ms"))

@@ -63,7 +63,8 @@ func newClient(f platformFlags, connections int, users integra.UserSource, keys 
 	}
 	return integra.NewClient(integra.ClientConfig{
 		BaseURL: f.PlatformURL, PartnerPath: f.PartnerPath, Cipher: cipher,
-		Partner: wire.Credentials{Hash: f.PartnerHash, Key: string(f.PartnerKey)},
+		Partner: wire.Credentials{Hash: f.PartnerHash, Key: string(f.PartnerKey)}, PreviousKey: string(f.PartnerKeyPrevious),
+		PanelLink: f.PanelLink, Resizer: f.PanelResizer,
 		Timeout: f.CallTimeout, Connections: connections, Observe: observe,
 	}, users, keys)
 }
@@ -96,13 +97,13 @@ func notifyTokens(keys *vault.Vault, ttl time.Duration) (*token.Notify, error) {
 	return token.NewNotify(k, ttl, time.Now)
 }
 
-// apiTokens returns the mint of API tokens.
-func apiTokens(keys *vault.Vault) (*token.API, error) {
+// apiTokens returns the mint of API tokens, which also verifies what others sign.
+func apiTokens(keys *vault.Vault, public ...token.PublicKey) (*token.API, error) {
 	k, err := token.NewKeys(keys.Secrets("api tokens")...)
 	if err != nil {
 		return nil, err
 	}
-	return token.NewAPI(k, time.Now), nil
+	return token.NewAPI(k, time.Now, public...)
 }
 
 // partner is what the commands about users and payments need.

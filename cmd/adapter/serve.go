@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -26,6 +27,7 @@ type serveCmd struct {
 	anymoneyFlags
 	booksFlags
 	entryFlags
+	apiFlags
 	serveFlags
 }
 
@@ -44,7 +46,7 @@ On SIGTERM new requests are refused, running work is finished, waiting work is g
 // new comes in, then the workers, then the store, which has to outlive them both.
 func (c serveCmd) Run(ctx context.Context, log *slog.Logger) error {
 	err := refuse(c.databaseFlags.faults(), c.keyFlags.faults(c.databaseFlags), c.platformFlags.faults(),
-		c.notifyFlags.faults(), c.anymoneyFlags.faults(), c.booksFlags.faults(), c.entryFlags.faults(c.NotifyAuth), c.serveFlags.faults(c.CallTimeout))
+		c.notifyFlags.faults(), c.anymoneyFlags.faults(), c.apiFlags.faults(), c.booksFlags.faults(), c.entryFlags.faults(c.NotifyAuth), c.serveFlags.faults(c.CallTimeout))
 	if err != nil {
 		return err
 	}
@@ -85,7 +87,8 @@ func (c serveCmd) Run(ctx context.Context, log *slog.Logger) error {
 	if err != nil {
 		return errors.Join(err, st.Close())
 	}
-	receiver := integra.NewReceiver(adapter.NewService(st, pool, pol, time.Now), endpoint, integra.ReceiverConfig{
+	service := adapter.NewService(st, pool, pol, time.Now)
+	receiver := integra.NewReceiver(service, endpoint, integra.ReceiverConfig{
 		Currency: currency, Log: log, Observe: metrics.Notified,
 	})
 	server := web.New(web.Config{
@@ -93,7 +96,10 @@ func (c serveCmd) Run(ctx context.Context, log *slog.Logger) error {
 	})
 	server.Handle(endpoint.Pattern(), c.gate(metrics.Notified, log).Wrap(receiver))
 	server.Handle("/metrics", metrics.Handler(), "GET")
-	payins, err := c.mountAnymoney(server, st, keys, metrics, log)
+	payins, payinWork, err := c.mountAnymoney(server, st, metrics, log)
+	if err == nil {
+		err = c.mountAPI(server, keys, st, service, integra.NewUsers(client, st, keys, endpoint, rand.Reader, time.Now), payins, log)
+	}
 	if err != nil {
 		return errors.Join(err, st.Close())
 	}
@@ -104,7 +110,7 @@ func (c serveCmd) Run(ctx context.Context, log *slog.Logger) error {
 		return errors.Join(err, st.Close())
 	}
 
-	background := map[string]runner{"payins": payins}
+	background := map[string]runner{"payins": payinWork}
 	if !c.ReceiveOnly {
 		background["doubts"] = reconcile.NewDoubts(st, client, c.reconcile(pol, metrics, log))
 	}

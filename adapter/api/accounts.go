@@ -1,0 +1,229 @@
+package api
+
+import (
+	"context"
+	"encoding/csv"
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/partnerkit/partnerkit/adapter"
+	"github.com/partnerkit/partnerkit/adapter/ledger"
+	"github.com/partnerkit/partnerkit/contract/money"
+)
+
+// Ledger keeps the users' money.
+type Ledger interface {
+	// Deposit and Withdraw move money under the caller's key, once, and return the balance after it.
+	Deposit(ctx context.Context, user string, amount money.Amount, note, key string) (ledger.Balance, error)
+	Withdraw(ctx context.Context, user string, amount money.Amount, note, key string) (ledger.Balance, error)
+	Balance(ctx context.Context, user string) (ledger.Balance, error)
+	Statement(ctx context.Context, user string, before int64, limit int) ([]ledger.Transfer, error)
+}
+
+// Account is a balance as the API and the commands show it.
+type Account struct {
+	User      string `json:"user" doc:"The user's hash"`
+	Available string `json:"available" doc:"Free to be spent"`
+	Reserved  string `json:"reserved" doc:"Set aside for payments under way"`
+	Currency  string `json:"currency"`
+}
+
+// ShowAccount returns a balance as it is shown.
+func ShowAccount(user string, b ledger.Balance) Account {
+	return Account{User: user, Available: b.Available.Text(), Reserved: b.Reserved.Text(), Currency: b.Available.Currency().Code()}
+}
+
+// Transfer is one line of a statement as the API and the commands show it.
+type Transfer struct {
+	Num       int64  `json:"num" doc:"Our own number; the cursor of statements"`
+	At        string `json:"at"`
+	Move      string `json:"move" doc:"reserve, capture, release, restore, deposit, withdraw or payin"`
+	Debit     string `json:"debit" doc:"The account that gives"`
+	Credit    string `json:"credit" doc:"The account that takes"`
+	Amount    string `json:"amount"`
+	Available string `json:"available_after"`
+	Reserved  string `json:"reserved_after"`
+	Payment   int64  `json:"payment,omitempty" doc:"The number of the payment that it belongs to"`
+	Payin     int64  `json:"payin,omitempty" doc:"The number of the payin that it credits"`
+	Key       string `json:"key,omitempty" doc:"The idempotency key of a deposit or withdrawal"`
+	Note      string `json:"note,omitempty"`
+}
+
+// ShowTransfer returns a transfer as it is shown.
+func ShowTransfer(t ledger.Transfer) Transfer {
+	return Transfer{
+		Num: t.Num, At: stamp(t.At), Move: string(t.Move), Debit: string(t.Debit), Credit: string(t.Credit), Amount: t.Amount.Text(),
+		Available: t.After.Available.Text(), Reserved: t.After.Reserved.Text(), Payment: t.Payment, Payin: t.Payin, Key: t.Key, Note: t.Note,
+	}
+}
+
+type accounts struct {
+	Config
+	once once
+}
+
+func (a *accounts) mount(h huma.API) {
+	huma.Register(h, operation("get-account", http.MethodGet, "accounts/{hash}", ScopePaymentsRead, "accounts",
+		"A user's balance", "", http.StatusNotFound), a.balance)
+	huma.Register(h, created(operation("deposit", http.MethodPost, "accounts/{hash}/deposits", ScopeLedgerWrite, "accounts",
+		"Add to a user's balance", "The answer is the balance after it.", http.StatusNotFound, http.StatusConflict)), a.deposit)
+	huma.Register(h, created(operation("withdraw", http.MethodPost, "accounts/{hash}/withdrawals", ScopeLedgerWrite, "accounts",
+		"Take from what a user has available", "The answer is the balance after it.", http.StatusNotFound, http.StatusConflict)), a.withdraw)
+	huma.Register(h, operation("get-statement", http.MethodGet, "accounts/{hash}/statement", ScopePaymentsRead, "accounts",
+		"A user's transfers, the newest first, each with the balance after it", "", http.StatusNotFound), a.statement)
+	o := operation("get-statement-csv", http.MethodGet, "accounts/{hash}/statement.csv", ScopePaymentsRead, "accounts",
+		"The same as CSV, for a spreadsheet",
+		"If there is more, the header Link has the address of the next page. A text that a spreadsheet would take for a formula begins with an apostrophe.",
+		http.StatusNotFound)
+	o.Responses = map[string]*huma.Response{"200": {Description: "OK", Content: map[string]*huma.MediaType{"text/csv": {Schema: &huma.Schema{Type: "string"}}}}}
+	huma.Register(h, o, a.statementCSV)
+}
+
+type accountAnswer struct{ Body Account }
+
+func (a *accounts) balance(ctx context.Context, in *OfUser) (*accountAnswer, error) {
+	b, err := a.Ledger.Balance(ctx, in.Hash)
+	if err != nil {
+		return nil, explain(ctx, a.Log, err)
+	}
+	return &accountAnswer{ShowAccount(in.Hash, b)}, nil
+}
+
+type moveFunds struct {
+	Keyed
+	OfUser
+	Body struct {
+		Amount   string `json:"amount" maxLength:"32" example:"1000.00" doc:"More than zero"`
+		Currency string `json:"currency,omitempty" maxLength:"12" doc:"If given, that of the books"`
+		Note     string `json:"note,omitempty" maxLength:"255" doc:"For the statement"`
+	}
+}
+
+func (a *accounts) deposit(ctx context.Context, in *moveFunds) (*result[Account], error) {
+	return a.move(ctx, "deposit", in, a.Ledger.Deposit)
+}
+
+func (a *accounts) withdraw(ctx context.Context, in *moveFunds) (*result[Account], error) {
+	return a.move(ctx, "withdraw", in, a.Ledger.Withdraw)
+}
+
+func (a *accounts) move(ctx context.Context, operation string, in *moveFunds,
+	move func(ctx context.Context, user string, amount money.Amount, note, key string) (ledger.Balance, error),
+) (*result[Account], error) {
+	amount, err := sum(in.Body.Amount, in.Body.Currency, a.Currency)
+	if err != nil {
+		return nil, err
+	}
+	asked := struct{ User, Body any }{in.Hash, in.Body}
+	return perform(ctx, a.once, in.Key, operation, asked, func(ctx context.Context) (result[Account], error) {
+		after, err := move(ctx, in.Hash, amount, in.Body.Note, in.Key)
+		switch {
+		case errors.Is(err, adapter.ErrConflict): // with a command's
+			return result[Account]{}, keyReused("a transfer with other content", in.Key)
+		case err != nil:
+			return result[Account]{}, err
+		}
+		return result[Account]{Status: http.StatusCreated, Location: Base + "accounts/" + in.Hash, Body: ShowAccount(in.Hash, after)}, nil
+	})
+}
+
+type getStatement struct {
+	OfUser
+	Before int64 `query:"before" minimum:"0" doc:"A cursor: the num of the last one seen"`
+	Limit  int   `query:"limit" minimum:"1" maximum:"500" default:"50"`
+}
+
+type statementAnswer struct {
+	Body struct {
+		Transfers []Transfer `json:"transfers"`
+		Next      int64      `json:"next,omitempty" doc:"The cursor to go on with, as before; left out at the end"`
+	}
+}
+
+func (a *accounts) statement(ctx context.Context, in *getStatement) (*statementAnswer, error) {
+	list, more, err := a.transfers(ctx, in.Hash, in.Before, in.Limit)
+	if err != nil {
+		return nil, err
+	}
+	answer := &statementAnswer{}
+	answer.Body.Transfers = list
+	if more {
+		answer.Body.Next = list[len(list)-1].Num
+	}
+	return answer, nil
+}
+
+func (a *accounts) transfers(ctx context.Context, user string, before int64, limit int) (_ []Transfer, more bool, err error) {
+	if _, err := a.Ledger.Balance(ctx, user); err != nil { // nobody has no statement
+		return nil, false, explain(ctx, a.Log, err)
+	}
+	list, err := a.Ledger.Statement(ctx, user, before, limit+1)
+	if err != nil {
+		return nil, false, explain(ctx, a.Log, err)
+	}
+	list, more = page(list, limit)
+	shown := make([]Transfer, len(list))
+	for i, t := range list {
+		shown[i] = ShowTransfer(t)
+	}
+	return shown, more, nil
+}
+
+type getStatementCSV struct {
+	OfUser
+	Before int64 `query:"before" minimum:"0" doc:"A cursor: the num of the last one seen"`
+	Limit  int   `query:"limit" minimum:"1" maximum:"10000" default:"1000"`
+}
+
+type csvAnswer struct {
+	Type        string `header:"Content-Type"`
+	Disposition string `header:"Content-Disposition"`
+	Link        string `header:"Link" doc:"The next page, if there is one"`
+	Body        []byte
+}
+
+func (a *accounts) statementCSV(ctx context.Context, in *getStatementCSV) (*csvAnswer, error) {
+	list, more, err := a.transfers(ctx, in.Hash, in.Before, in.Limit)
+	if err != nil {
+		return nil, err
+	}
+	var b strings.Builder
+	w := csv.NewWriter(&b)
+	_ = w.Write([]string{"num", "at", "move", "debit", "credit", "amount", "available_after", "reserved_after", "payment", "payin", "key", "note"})
+	for _, t := range list {
+		_ = w.Write([]string{
+			strconv.FormatInt(t.Num, 10), t.At, t.Move, t.Debit, t.Credit, t.Amount, t.Available, t.Reserved,
+			number(t.Payment), number(t.Payin), cell(t.Key), cell(t.Note),
+		})
+	}
+	w.Flush() // a Builder takes everything
+	answer := &csvAnswer{
+		Type: "text/csv; charset=utf-8; header=present", Disposition: fmt.Sprintf(`attachment; filename="statement-%s.csv"`, in.Hash),
+		Body: []byte(b.String()),
+	}
+	if more {
+		answer.Link = fmt.Sprintf(`<%saccounts/%s/statement.csv?before=%d&limit=%d>; rel="next"`, Base, in.Hash, list[len(list)-1].Num, in.Limit)
+	}
+	return answer, nil
+}
+
+// number is n, or nothing for 0.
+func number(n int64) string {
+	if n == 0 {
+		return ""
+	}
+	return strconv.FormatInt(n, 10)
+}
+
+// cell is a text that no spreadsheet takes for a formula.
+func cell(text string) string {
+	if text != "" && strings.ContainsRune("=+-@\t\r", rune(text[0])) {
+		return "'" + text
+	}
+	return text
+}

@@ -1,0 +1,83 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/partnerkit/partnerkit/adapter"
+	"github.com/partnerkit/partnerkit/adapter/api"
+	"github.com/partnerkit/partnerkit/adapter/integra"
+	"github.com/partnerkit/partnerkit/adapter/store"
+	"github.com/partnerkit/partnerkit/adapter/token"
+	"github.com/partnerkit/partnerkit/adapter/vault"
+	"github.com/partnerkit/partnerkit/adapter/web"
+)
+
+// apiFlags are those of the API for the partner's panel.
+type apiFlags struct {
+	APIRate      float64  `group:"API" name:"api-rate" default:"50" placeholder:"N" help:"Requests a second that one token may make; 0 for any number. Default: ${default}."`
+	APIBurst     int      `group:"API" name:"api-burst" default:"100" placeholder:"N" help:"Requests that one token may make at once. Default: ${default}."`
+	APIPublicKey []string `group:"API" name:"api-public-key" placeholder:"FILE" help:"Public key, Ed25519 or RSA in PEM, of whoever else mints tokens (EdDSA, RS256). Such a token's kid is the name of the file without its ending. May be repeated."`
+}
+
+func (f apiFlags) faults() (faults []error) {
+	if f.APIRate < 0 || f.APIRate > 100_000 {
+		faults = append(faults, errors.New("--api-rate: must be from 0 to 100000"))
+	}
+	if f.APIBurst < 1 || f.APIBurst > 100_000 {
+		faults = append(faults, errors.New("--api-burst: must be from 1 to 100000"))
+	}
+	if _, err := f.publicKeys(); err != nil {
+		faults = append(faults, fmt.Errorf("--api-public-key: %w", err))
+	}
+	return faults
+}
+
+// publicKeys reads the files.
+func (f apiFlags) publicKeys() ([]token.PublicKey, error) {
+	keys := make([]token.PublicKey, len(f.APIPublicKey))
+	for i, file := range f.APIPublicKey {
+		text, err := os.ReadFile(file) //nolint:gosec // the operator names the file
+		if err != nil {
+			return nil, err
+		}
+		name := filepath.Base(file)
+		if keys[i], err = token.ParsePublicKey(strings.TrimSuffix(name, filepath.Ext(name)), text); err != nil {
+			return nil, err
+		}
+	}
+	return keys, nil
+}
+
+// mountAPI adds the API to the service.
+func (c serveCmd) mountAPI(server *web.Server, keys *vault.Vault, st *store.Store, service *adapter.Service, users *integra.Users, payins api.Payins, log *slog.Logger) error {
+	public, err := c.publicKeys()
+	if err != nil {
+		return err
+	}
+	tokens, err := apiTokens(keys, public...)
+	if err != nil {
+		return err
+	}
+	calls := api.New(api.Config{
+		Verify: verifier(tokens), Revoked: st.TokenRevoked, Rate: c.APIRate, Burst: c.APIBurst,
+		Users: users, Payments: service, Ledger: st, Records: st, Requests: st, Currency: currency, Payins: payins, Store: st,
+		Act: st.Act, Version: version, Log: log,
+	})
+	server.Handle(api.Base+"{call:.*}", calls)
+	server.Handle("/openapi.json", calls, http.MethodGet)
+	return nil
+}
+
+// verifier lets the API ask what a token allows.
+func verifier(tokens *token.API) func(string) (api.Grant, error) {
+	return func(text string) (api.Grant, error) {
+		g, err := tokens.Verify(text)
+		return api.Grant{ID: g.ID, Name: g.Name, Scopes: g.Scopes}, err
+	}
+}
