@@ -27,7 +27,7 @@ demo: build ## the main job without a person: prints each exchange and checks th
 	@$(GO) run ./internal/demo demo
 
 .PHONY: tools
-tools: ## install what the tests drive: PostgreSQL and Chromium (Debian, as root)
+tools: ## install what the tests drive: PostgreSQL, Chromium, PHP (Debian, as root)
 	@.ci/tools
 
 .PHONY: test

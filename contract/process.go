@@ -155,7 +155,7 @@ func (c *command) end(ctx context.Context, words []string, with syscall.Signal) 
 	defer cancel()
 	select {
 	case <-done:
-		return err
+		return errors.Join(err, endAll(cmd.Process)) // what it started and did not end
 	case <-wait.Done():
 		_ = endAll(cmd.Process)
 		<-done

@@ -89,12 +89,12 @@ func newEndpoint(f notifyFlags, tokens *token.Notify) (*integra.Endpoint, error)
 }
 
 // notifyTokens returns the mint of notify tokens, whose keys come from the master key.
-func notifyTokens(keys *vault.Vault, ttl time.Duration) (*token.Notify, error) {
+func notifyTokens(keys *vault.Vault, ttl time.Duration, now func() time.Time) (*token.Notify, error) {
 	k, err := token.NewKeys(keys.Secrets("notify tokens")...)
 	if err != nil {
 		return nil, err
 	}
-	return token.NewNotify(k, ttl, time.Now)
+	return token.NewNotify(k, ttl, now)
 }
 
 // apiTokens returns the mint of API tokens, which also verifies what others sign.
@@ -122,7 +122,7 @@ func openPartner(ctx context.Context, db databaseFlags, k keyFlags, p platformFl
 	if err != nil {
 		return nil, err
 	}
-	tokens, err := notifyTokens(keys, n.NotifyTokenTTL)
+	tokens, err := notifyTokens(keys, n.NotifyTokenTTL, time.Now)
 	if err != nil {
 		return nil, err
 	}

@@ -54,7 +54,7 @@ func (c serveCmd) Run(ctx context.Context, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	tokens, err := notifyTokens(keys, c.NotifyTokenTTL)
+	tokens, err := notifyTokens(keys, c.NotifyTokenTTL, time.Now)
 	if err != nil {
 		return err
 	}

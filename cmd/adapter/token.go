@@ -26,6 +26,7 @@ type mintCmd struct {
 	Name  string        `placeholder:"NAME" help:"API token: the program or person that holds it."`
 	Scope []string      `placeholder:"SCOPE" help:"API token: what it may do; several are joined by commas."`
 	User  string        `placeholder:"HASH" help:"Notify token: the user that notifications may be about."`
+	Age   time.Duration `placeholder:"TIME" help:"Notify token: as if minted so long ago, to see what an expired one gets."`
 	TTL   time.Duration `name:"ttl" default:"168h" placeholder:"TIME" help:"How long it is good. Default: ${default}."`
 }
 
@@ -39,6 +40,9 @@ func (c mintCmd) Run(ctx context.Context, out io.Writer, log *slog.Logger, by op
 		faults = append(faults, errors.New("--user: must be a hash of 32 letters or digits"))
 	case c.User == "" && (c.Name == "" || len(c.Scope) == 0):
 		faults = append(faults, errors.New("--name and --scope: an API token needs both; a notify token needs --user"))
+	}
+	if c.Age < 0 || c.Age > 0 && c.User == "" {
+		faults = append(faults, errors.New("--age: must be positive, and is for notify tokens"))
 	}
 	if c.TTL < time.Minute {
 		faults = append(faults, errors.New("--ttl: must be at least 1m"))
@@ -81,7 +85,7 @@ func (c mintCmd) record(ctx context.Context, log *slog.Logger, by operator) (err
 
 func (c mintCmd) mint(keys *vault.Vault) (string, error) {
 	if c.User != "" {
-		tokens, err := notifyTokens(keys, c.TTL)
+		tokens, err := notifyTokens(keys, c.TTL, func() time.Time { return time.Now().Add(-c.Age) })
 		if err != nil {
 			return "", err
 		}
