@@ -22,17 +22,10 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/gorilla/mux"
-
-	"github.com/partnerkit/partnerkit/internal/page"
-	"github.com/partnerkit/partnerkit/mockplatform/anymoney"
 	"github.com/partnerkit/partnerkit/mockplatform/clock"
-	"github.com/partnerkit/partnerkit/mockplatform/control"
-	"github.com/partnerkit/partnerkit/mockplatform/dice"
 	"github.com/partnerkit/partnerkit/mockplatform/fault"
 	"github.com/partnerkit/partnerkit/mockplatform/integra"
 	"github.com/partnerkit/partnerkit/mockplatform/journal"
-	"github.com/partnerkit/partnerkit/mockplatform/webui"
 )
 
 // DemoPartner is the partner that a server knows from the start, unless Config names
@@ -59,21 +52,19 @@ type Config struct {
 	NotifyWorkers int          // notifications on their way at once, of each protocol; 64 if 0
 	KeepPayments  int          // Integra's final payments remembered; 30,000 if 0
 	KeepOrders    int          // Any.Money's orders remembered; 20,000 if 0
+	Namespaces    int          // how many there may be at once; 100 if 0
 	Log           *slog.Logger // nowhere if nil
 	Version       string       // shown by the control API; "devel" if ""
 }
 
-// Server is a stand-in with its listeners. It is safe for concurrent use.
+// Server is a stand-in with its listeners, and the World that requests reach that name no
+// namespace. It is safe for concurrent use.
 type Server struct {
-	log      *slog.Logger
-	clock    *clock.Clock
-	dice     *dice.Dice
-	journal  *journal.Journal
-	faults   *fault.Set
-	integra  *integra.Platform
-	anymoney *anymoney.Platform
-	platform listener
-	control  listener
+	*World
+	log        *slog.Logger
+	namespaces namespaces
+	platform   listener
+	control    listener
 }
 
 // listener is one address and what is served there.
@@ -92,50 +83,40 @@ func New(cfg Config) (_ *Server, err error) {
 	if cfg.Partners == nil {
 		cfg.Partners = []integra.Partner{DemoPartner}
 	}
-	settings := integra.DefaultSettings()
-	if cfg.Settings != nil {
-		settings = *cfg.Settings
+	if cfg.Settings == nil {
+		cfg.Settings = new(integra.DefaultSettings())
 	}
 	if cfg.Version == "" {
 		cfg.Version = "devel"
 	}
-	s := &Server{log: cfg.Log, dice: dice.New(cfg.Seed), journal: journal.New(cfg.Journal)}
-	if s.clock, err = clock.New(cfg.Clock); err != nil {
-		return nil, fmt.Errorf("clock: %w", err)
+	if cfg.Namespaces == 0 {
+		cfg.Namespaces = 100
 	}
-	s.faults, err = fault.New(fault.Config{
-		Clock: s.clock, Seed: cfg.Seed, Rules: cfg.Faults,
-		Protocols: []fault.Protocol{integra.Faults(), anymoney.Faults()},
-	})
-	if err != nil {
-		return nil, fmt.Errorf("faults: %w", err)
-	}
-	s.integra, err = integra.New(integra.Config{
-		Clock: s.clock, Dice: s.dice, Journal: s.journal, Faults: s.faults, Log: cfg.Log,
-		Partners: cfg.Partners, Settings: settings,
-		Workers: cfg.NotifyWorkers, KeepPayments: cfg.KeepPayments,
-	})
-	if err != nil {
-		return nil, fmt.Errorf("integra: %w", err)
-	}
+	s := &Server{log: cfg.Log}
 	if err := s.platform.listen(cfg.Listen); err != nil {
 		return nil, fmt.Errorf("listen for platform traffic: %w", err)
 	}
+	defer func() {
+		if err != nil {
+			_ = s.platform.Close()
+		}
+	}()
 	if err := s.control.listen(cfg.ControlListen); err != nil {
-		_ = s.platform.Close()
 		return nil, fmt.Errorf("listen for control: %w", err)
 	}
-	s.anymoney, err = anymoney.New(anymoney.Config{ // now that its pages have an address
-		Clock: s.clock, Dice: s.dice, Journal: s.journal, Faults: s.faults, Log: cfg.Log,
-		Document: cfg.AnyMoney, SCIBase: s.PlatformURL() + anymoney.PathSCI,
-		Workers: cfg.NotifyWorkers, KeepOrders: cfg.KeepOrders,
-	})
-	if err != nil {
-		_, _ = s.platform.Close(), s.control.Close()
-		return nil, fmt.Errorf("anymoney: %w", err)
+	platformURL, controlURL := "http://"+s.platform.Addr().String(), "http://"+s.control.Addr().String()
+	s.namespaces.most = cfg.Namespaces
+	s.namespaces.worlds.Store(&map[string]*World{})
+	s.namespaces.make = func(name string) (*World, error) {
+		return newWorld(cfg, platformURL+namespacePath+name, controlURL+namespacePath+name, s.shared(cfg.Version))
 	}
-	s.platform.server = s.newServer(s.platformHandler())
-	s.control.server = s.newServer(s.controlHandler(cfg.Version))
+	if s.World, err = newWorld(cfg, platformURL, controlURL, s.shared(cfg.Version)); err != nil {
+		_ = s.control.Close()
+		return nil, err
+	}
+	s.namespaces.first = s.World
+	s.platform.server = s.newServer(s.namespaces.handler(func(w *World) http.Handler { return w.platform }))
+	s.control.server = s.newServer(s.namespaces.handler(func(w *World) http.Handler { return w.control() }))
 	return s, nil
 }
 
@@ -145,27 +126,6 @@ func (l *listener) listen(address string) (err error) {
 	}
 	l.Listener, err = net.Listen("tcp", address)
 	return err
-}
-
-// platformHandler is what partners and users reach.
-func (s *Server) platformHandler() http.Handler {
-	r := mux.NewRouter().SkipClean(true) // an odd path is journalled, not redirected
-	r.PathPrefix(page.AssetPrefix).Handler(page.Assets())
-	s.anymoney.Mount(r)
-	s.integra.Mount(r) // last: it takes what is left, to be journalled
-	return r
-}
-
-// controlHandler is what tests and developers reach.
-func (s *Server) controlHandler(version string) http.Handler {
-	r := mux.NewRouter().SkipClean(true) // a name in a path may be ".."
-	r.PathPrefix(page.AssetPrefix).Handler(page.Assets())
-	webui.Mount(r, webui.Config{Clock: s.clock, Journal: s.journal, Integra: s.integra, Log: s.log})
-	control.Mount(r, control.Config{
-		Clock: s.clock, Journal: s.journal, Faults: s.faults, Integra: s.integra, AnyMoney: s.anymoney,
-		Reset: s.Reset, Healthy: s.healthy, Version: version,
-	})
-	return r
 }
 
 func (s *Server) newServer(h http.Handler) *http.Server {
@@ -204,8 +164,10 @@ func (s *Server) Run(ctx context.Context) error {
 		errs = append(errs, err)
 		failed <- nil // it will not come again
 	}
-	endRequests()    // ends streams
-	s.faults.Close() // ends answers that hang on purpose
+	endRequests() // ends streams
+	for _, w := range s.namespaces.all() {
+		w.interrupt()
+	}
 	stopping, cancel := context.WithTimeout(context.Background(), stopWithin)
 	defer cancel()
 	for _, l := range []*listener{&s.platform, &s.control} {
@@ -218,15 +180,10 @@ func (s *Server) Run(ctx context.Context) error {
 			errs = append(errs, err)
 		}
 	}
-	s.close()
+	for _, w := range s.namespaces.all() {
+		w.close()
+	}
 	return errors.Join(errs...)
-}
-
-// close releases what is not a listener.
-func (s *Server) close() {
-	s.integra.Close()
-	s.anymoney.Close()
-	s.clock.Close()
 }
 
 // healthy tells whether all listeners serve.
@@ -237,42 +194,4 @@ func (s *Server) healthy() error {
 		}
 	}
 	return nil
-}
-
-// PlatformURL is the address of platform traffic, without a slash at its end.
-func (s *Server) PlatformURL() string { return "http://" + s.platform.Addr().String() }
-
-// ControlURL is the address of the control API, without a slash at its end.
-func (s *Server) ControlURL() string { return "http://" + s.control.Addr().String() }
-
-// Seed is the number from which all chance follows.
-func (s *Server) Seed() uint64 { return s.dice.Seed() }
-
-// Clock is the virtual time.
-func (s *Server) Clock() *clock.Clock { return s.clock }
-
-// Journal is the record of every exchange.
-func (s *Server) Journal() *journal.Journal { return s.journal }
-
-// Integra is the platform with its users and payments.
-func (s *Server) Integra() *integra.Platform { return s.integra }
-
-// AnyMoney is the platform with its merchants and orders.
-func (s *Server) AnyMoney() *anymoney.Platform { return s.anymoney }
-
-// Faults is the rules about what goes wrong.
-func (s *Server) Faults() *fault.Set { return s.faults }
-
-// Reset goes back to the state after the start: seed, clock, settings, partners, faults, no
-// users, no orders, an empty journal. Notifications on their way are broken off, and so are
-// calls that a fault lets wait.
-func (s *Server) Reset() {
-	s.faults.Reset()
-	s.integra.Reset(func() {
-		s.anymoney.Reset(func() {
-			s.clock.Reset()
-			s.dice.Reset()
-			s.journal.Reset()
-		})
-	})
 }

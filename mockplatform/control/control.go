@@ -6,6 +6,9 @@
 // text in roubles. Errors are RFC 9457 problems whose errors name the field. Secrets are
 // masked in all that is given out.
 //
+// One server has any number of worlds beside each other: every call is about the namespace
+// that its header X-Mock-Namespace or its path prefix /ns/{name} names.
+//
 // Nobody is asked who they are: the port belongs on the loopback interface.
 package control
 
@@ -38,6 +41,9 @@ type Config struct {
 	Reset    func()       // everything, to the state after the start
 	Healthy  func() error // nil when all listeners serve
 	Version  string       // of the program, for the document
+
+	Namespaces    func() []string        // their names, in order
+	DropNamespace func(name string) bool // reports whether there was one
 }
 
 type api struct{ Config }
@@ -60,6 +66,8 @@ func Mount(r *mux.Router, cfg Config) {
 	add(h, http.MethodGet, "/clock", "The virtual time", a.getClock)
 	add(h, http.MethodPut, "/clock", "Set the time, freeze or release it, let it run faster", a.putClock)
 	add(h, http.MethodPost, "/clock/advance", "Move time on, and run all that falls due before answering", a.advance)
+	add(h, http.MethodGet, "/ns", "The namespaces; one is made by naming it, in the header X-Mock-Namespace or as the path prefix /ns/{name}", a.getNamespaces)
+	add(h, http.MethodDelete, "/ns/{name}", "End a namespace and forget all that is in it", a.deleteNamespace)
 	a.addJournal(h)
 	add(h, http.MethodGet, "/settings", "The switches for what the protocols leave open", a.getSettings)
 	add(h, http.MethodPatch, "/settings", "Change the switches that are given", a.patchSettings)
@@ -128,6 +136,30 @@ func (a *api) health(context.Context, *none) (*healthAnswer, error) {
 
 func (a *api) reset(context.Context, *none) (*none, error) {
 	a.Reset()
+	return nil, nil
+}
+
+type (
+	namespacesAnswer struct {
+		Body struct {
+			Namespaces []string `json:"namespaces"`
+		}
+	}
+	namespaceQuery struct {
+		Name string `path:"name"`
+	}
+)
+
+func (a *api) getNamespaces(context.Context, *none) (*namespacesAnswer, error) {
+	answer := &namespacesAnswer{}
+	answer.Body.Namespaces = append([]string{}, a.Namespaces()...)
+	return answer, nil
+}
+
+func (a *api) deleteNamespace(_ context.Context, in *namespaceQuery) (*none, error) {
+	if !a.DropNamespace(in.Name) {
+		return nil, huma.Error404NotFound("there is no namespace " + in.Name)
+	}
 	return nil, nil
 }
 

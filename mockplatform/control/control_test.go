@@ -367,7 +367,7 @@ func TestOpenAPI(t *testing.T) {
 		"GET /settings", "PATCH /settings", "GET /integra/partners", "PUT /integra/partners/{hash}", "GET /integra/users",
 		"GET /integra/users/{hash}", "POST /integra/users/{hash}/topups", "GET /integra/payments/{id}",
 		"GET /journal/expect", "GET /journal/{seq}", "GET /journal.har",
-		"GET /faults", "POST /faults", "DELETE /faults", "DELETE /faults/{id}",
+		"GET /ns", "DELETE /ns/{name}", "GET /faults", "POST /faults", "DELETE /faults", "DELETE /faults/{id}",
 		"GET /anymoney/config", "PUT /anymoney/config", "PATCH /anymoney/config",
 		"GET /anymoney/orders/{externalid}", "POST /anymoney/orders/{externalid}/status",
 	}

@@ -1,0 +1,142 @@
+package mockplatform
+
+import (
+	"fmt"
+	"log/slog"
+	"net/http"
+	"sync"
+
+	"github.com/gorilla/mux"
+
+	"github.com/partnerkit/partnerkit/internal/page"
+	"github.com/partnerkit/partnerkit/mockplatform/anymoney"
+	"github.com/partnerkit/partnerkit/mockplatform/clock"
+	"github.com/partnerkit/partnerkit/mockplatform/control"
+	"github.com/partnerkit/partnerkit/mockplatform/dice"
+	"github.com/partnerkit/partnerkit/mockplatform/fault"
+	"github.com/partnerkit/partnerkit/mockplatform/integra"
+	"github.com/partnerkit/partnerkit/mockplatform/journal"
+	"github.com/partnerkit/partnerkit/mockplatform/webui"
+)
+
+// World is the platforms with all their state: time, chance, faults, journal, users, orders.
+// A Server is its own first World, and has one more for each namespace.
+type World struct {
+	log         *slog.Logger
+	platformURL string
+	controlURL  string
+	clock       *clock.Clock
+	dice        *dice.Dice
+	journal     *journal.Journal
+	faults      *fault.Set
+	integra     *integra.Platform
+	anymoney    *anymoney.Platform
+
+	platform http.Handler        // what partners and users reach
+	control  func() http.Handler // what tests and developers reach; made when first asked for
+}
+
+// newWorld makes a world as a valid configuration describes it, at these addresses.
+func newWorld(cfg Config, platformURL, controlURL string, shared control.Config) (_ *World, err error) {
+	w := &World{
+		log: cfg.Log, platformURL: platformURL, controlURL: controlURL,
+		dice: dice.New(cfg.Seed), journal: journal.New(cfg.Journal),
+	}
+	if w.clock, err = clock.New(cfg.Clock); err != nil {
+		return nil, fmt.Errorf("clock: %w", err)
+	}
+	w.faults, err = fault.New(fault.Config{
+		Clock: w.clock, Seed: cfg.Seed, Rules: cfg.Faults,
+		Protocols: []fault.Protocol{integra.Faults(), anymoney.Faults()},
+	})
+	if err != nil {
+		return nil, fmt.Errorf("faults: %w", err)
+	}
+	w.integra, err = integra.New(integra.Config{
+		Clock: w.clock, Dice: w.dice, Journal: w.journal, Faults: w.faults, Log: cfg.Log,
+		Partners: cfg.Partners, Settings: *cfg.Settings,
+		Workers: cfg.NotifyWorkers, KeepPayments: cfg.KeepPayments,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("integra: %w", err)
+	}
+	w.anymoney, err = anymoney.New(anymoney.Config{
+		Clock: w.clock, Dice: w.dice, Journal: w.journal, Faults: w.faults, Log: cfg.Log,
+		Document: cfg.AnyMoney, SCIBase: platformURL + anymoney.PathSCI,
+		Workers: cfg.NotifyWorkers, KeepOrders: cfg.KeepOrders,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("anymoney: %w", err)
+	}
+	w.platform = w.platformHandler()
+	w.control = sync.OnceValue(func() http.Handler { return w.controlHandler(shared) })
+	return w, nil
+}
+
+func (w *World) platformHandler() http.Handler {
+	r := mux.NewRouter().SkipClean(true) // an odd path is journalled, not redirected
+	r.PathPrefix(page.AssetPrefix).Handler(page.Assets())
+	w.anymoney.Mount(r)
+	w.integra.Mount(r) // last: it takes what is left, to be journalled
+	return r
+}
+
+func (w *World) controlHandler(shared control.Config) http.Handler {
+	r := mux.NewRouter().SkipClean(true) // a name in a path may be ".."
+	r.PathPrefix(page.AssetPrefix).Handler(page.Assets())
+	webui.Mount(r, webui.Config{Clock: w.clock, Journal: w.journal, Integra: w.integra, Log: w.log})
+	shared.Clock, shared.Journal, shared.Faults = w.clock, w.journal, w.faults
+	shared.Integra, shared.AnyMoney = w.integra, w.anymoney
+	shared.Reset = w.Reset
+	control.Mount(r, shared)
+	return r
+}
+
+// interrupt ends what hangs or waits on purpose.
+func (w *World) interrupt() { w.faults.Close() }
+
+// close stops what goes on by itself, and waits for it.
+func (w *World) close() {
+	w.faults.Close()
+	w.integra.Close()
+	w.anymoney.Close()
+	w.clock.Close()
+}
+
+// PlatformURL is the address of platform traffic, without a slash at its end.
+func (w *World) PlatformURL() string { return w.platformURL }
+
+// ControlURL is the address of the control API, without a slash at its end.
+func (w *World) ControlURL() string { return w.controlURL }
+
+// Seed is the number from which all chance follows.
+func (w *World) Seed() uint64 { return w.dice.Seed() }
+
+// Clock is the virtual time.
+func (w *World) Clock() *clock.Clock { return w.clock }
+
+// Journal is the record of every exchange.
+func (w *World) Journal() *journal.Journal { return w.journal }
+
+// Faults is the rules about what goes wrong.
+func (w *World) Faults() *fault.Set { return w.faults }
+
+// Integra is the platform with its users and payments.
+func (w *World) Integra() *integra.Platform { return w.integra }
+
+// AnyMoney is the platform with its merchants and orders.
+func (w *World) AnyMoney() *anymoney.Platform { return w.anymoney }
+
+// Reset goes back to the state after the start: seed, clock, settings, partners, faults, no
+// users, no orders, an empty journal. Notifications on their way are broken off, and so are
+// calls that a fault lets wait.
+func (w *World) Reset() {
+	w.faults.Reset()
+	w.integra.Reset(func() {
+		w.anymoney.Reset(func() {
+			w.clock.Reset()
+			w.dice.Reset()
+			w.journal.Reset()
+		})
+	})
+}
