@@ -25,6 +25,7 @@ import (
 //	empty title hint        what stands where a list has nothing to show
 //	code Code               text in tabs, secrets masked
 //	diagram Diagram         a sequence diagram with its payloads
+//	plot Plot               values over time
 //	asset name              the address of a file of the kit
 func (s *set) funcs() template.FuncMap {
 	piece := func(name string, data any) (template.HTML, error) {
@@ -78,6 +79,7 @@ func (s *set) funcs() template.FuncMap {
 		},
 		"code":    func(c Code) (template.HTML, error) { return piece("code", c.view()) },
 		"diagram": func(d Diagram) (template.HTML, error) { return s.diagram(piece, d) },
+		"plot":    func(p Plot) (template.HTML, error) { return s.plot(piece, p) },
 		"asset": func(name string) (string, error) {
 			a, ok := assets()[name]
 			if !ok {
