@@ -115,7 +115,7 @@
   const markRow = () => {
     for (const link of document.querySelectorAll("[data-row]")) {
       const row = link.closest("tr");
-      if (link.search === location.search) row.setAttribute("aria-current", "true");
+      if (link.pathname === location.pathname && link.search === location.search) row.setAttribute("aria-current", "true");
       else row.removeAttribute("aria-current");
     }
   };

@@ -1,0 +1,126 @@
+package console_test
+
+import (
+	"flag"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/partnerkit/partnerkit/adapter"
+	"github.com/partnerkit/partnerkit/internal/page/pagetest"
+)
+
+var screenshots = flag.String("screenshots", "", "folder to write the pictures of the documentation to")
+
+// open logs in through the page, as a person does.
+func (w *world) open(t *testing.T, b *pagetest.Browser, token, path string, r pagetest.Reader) *pagetest.Tab {
+	t.Helper()
+	tab := b.Open(t, w.url+path, r)
+	tab.Fill("#token", token)
+	tab.Press("\r")
+	tab.Until(`document.querySelector(".bar-nav") !== null`)
+	return tab
+}
+
+// fill stores a day of payments.
+func (w *world) fill(t *testing.T) (confirmed, doubt adapter.Payment) {
+	t.Helper()
+	for i := range int64(40) {
+		w.payment(t, 1_00+i*37, adapter.Confirmed)
+		w.clock.Advance(time.Duration(i%7) * 9 * time.Minute)
+	}
+	confirmed = w.payment(t, 250_00, adapter.Confirmed)
+	doubt = w.payment(t, 49_90, adapter.InDoubt)
+	w.payment(t, 10_00, adapter.Received)
+	w.clock.Advance(90 * time.Second)
+	return confirmed, doubt
+}
+
+func TestBrowser(t *testing.T) {
+	t.Parallel()
+	b := pagetest.Start(t)
+	t.Run("a person settles a doubt", func(t *testing.T) {
+		w := newWorld(t)
+		_, doubt := w.fill(t)
+		tab := w.open(t, b, writer, "/console/", pagetest.Reader{Width: 1440, Height: 900})
+		tab.UntilText("1 payment is in doubt")
+		tab.Click("#news a")
+		tab.Until(`document.querySelectorAll("#list tbody tr").length === 1 && location.search === "?state=in_doubt"`)
+		tab.Click("#list .row-link")
+		tab.UntilText("Decide")
+		tab.Fill("#reason", "balance grew, ticket 1207")
+		tab.Click(`button[value="confirm"]`)
+		tab.Until(`document.querySelector("#payment .badge.ok") !== null`)
+		tab.UntilText("balance grew, ticket 1207")
+		if p, err := w.store.PaymentByNum(t.Context(), doubt.Num); err != nil || p.State != adapter.Confirmed {
+			t.Errorf("payment is %s, %v", p.State, err)
+		}
+	})
+	t.Run("new payments come by themselves", func(t *testing.T) {
+		w := newWorld(t)
+		tab := w.open(t, b, reader, "/console/?lang=ru", pagetest.Reader{Width: 1440, Height: 900, Lang: "ru"})
+		tab.UntilText("Платежей пока нет")
+		tab.Until(`document.querySelector("[data-live=on]") !== null`)
+		w.payment(t, 77_00, adapter.Confirmed)
+		tab.Until(`document.querySelectorAll("#list tbody tr").length === 1`)
+		tab.UntilText("Подтверждён")
+	})
+	t.Run("the keyboard is enough", func(t *testing.T) {
+		w := newWorld(t)
+		w.fill(t)
+		tab := w.open(t, b, reader, "/console/", pagetest.Reader{Width: 1440, Height: 900})
+		tab.Press("/")
+		tab.Until(`document.activeElement.id === "q"`)
+		tab.Fill("#q", "42")
+		tab.Press("\r")
+		tab.Until(`location.pathname === "/console/payments/42"`)
+	})
+	t.Run("nothing sticks out", func(t *testing.T) {
+		w := newWorld(t)
+		_, doubt := w.fill(t)
+		for _, lang := range []string{"ru", "en"} {
+			tab := w.open(t, b, writer, "/console/", pagetest.Reader{Width: 360, Height: 700, Lang: lang})
+			for _, path := range []string{"/", "/?state=in_doubt", "/payments/" + num(doubt), "/accounts", "/accounts/" + w.user, "/plots", "/odd", "/login"} {
+				tab.Go(w.url + "/console" + path)
+				for _, width := range []int{360, 640, 768, 1024, 1440} {
+					tab.Resize(width)
+					if out := tab.Overflow(); len(out) > 0 {
+						t.Errorf("%s, %s, %d px: these stick out: %q", path, lang, width, out)
+					}
+				}
+			}
+		}
+	})
+}
+
+// TestScreenshots makes the pictures of the documentation:
+//
+//	go test ./adapter/console -run TestScreenshots -screenshots "$PWD/docs/screenshots"
+func TestScreenshots(t *testing.T) {
+	if *screenshots == "" {
+		t.Skip("no folder given by -screenshots")
+	}
+	b := pagetest.Start(t)
+	w := newWorld(t)
+	confirmed, doubt := w.fill(t)
+	save := func(name string, picture []byte) {
+		t.Helper()
+		if err := os.WriteFile(filepath.Join(*screenshots, name), picture, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	wide := pagetest.Reader{Width: 1440, Height: 900}
+	tab := w.open(t, b, writer, "/console/", wide)
+	save("console.png", tab.View())
+	tab.Go(w.url + "/console/payments/" + num(doubt))
+	save("console-doubt.png", tab.Shot())
+	tab.Go(w.url + "/console/plots")
+	save("console-plots.png", tab.View())
+	tab.Go(w.url + "/console/accounts/" + w.user)
+	save("console-account.png", tab.View())
+	wide.Lang, wide.Dark = "ru", true
+	save("console-payment-ru-dark.png", w.open(t, b, reader, "/console/payments/"+num(confirmed), wide).View())
+	narrow := pagetest.Reader{Width: 360, Height: 720, Scale: 2, Lang: "ru"}
+	save("console-360-ru.png", w.open(t, b, reader, "/console/", narrow).View())
+}

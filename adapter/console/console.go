@@ -1,0 +1,235 @@
+// Package console is the pages of the partner's operators, at /console/: payments with their
+// history drawn as who called whom, those in doubt and the forms that settle them, accounts
+// with statements, plots of what came in. It keeps no state of its own; every view of it is an
+// address, and everything but live updates works without JavaScript.
+//
+// Who comes logs in with an API token (adapter token mint). The cookie holds that token, no
+// script can read it, and it is verified at every request, so a token that is revoked or has
+// expired ends the session on every replica at once. Requests that change something are taken
+// from the console's own pages alone (net/http's CrossOriginProtection) and stand in the audit
+// log under the token's name.
+package console
+
+import (
+	"context"
+	"embed"
+	"errors"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/gorilla/mux"
+
+	"github.com/partnerkit/partnerkit/adapter"
+	"github.com/partnerkit/partnerkit/contract/money"
+	"github.com/partnerkit/partnerkit/internal/page"
+)
+
+//go:embed page
+var files embed.FS
+
+var site = page.New(page.Config{Files: files, Dir: "page"})
+
+// Base is the path under which the console is; page.AssetPrefix has to be served beside it.
+const Base = "/console/"
+
+// Scopes of the API that the console asks for.
+const (
+	ScopeRead  = "payments:read"  // to see anything
+	ScopeWrite = "payments:write" // to settle payments in doubt
+)
+
+const (
+	perPage   = 50
+	liveEvery = 2 * time.Second // between two looks into the store for a page that is open
+	maxForm   = 16 << 10        // bytes of a form
+)
+
+// A Grant is what a token allows.
+type Grant struct {
+	Name    string // of the person that holds it
+	Scopes  map[string]bool
+	Expires time.Time
+}
+
+// Waiting is what has not come to an end.
+type Waiting struct {
+	Unfinished map[adapter.State]int64 // payments that are not final, those in doubt too
+	Oldest     time.Time               // when the oldest that is due some day was received; zero if there is none
+}
+
+// An Account is what a user has.
+type Account struct{ Available, Reserved money.Amount }
+
+// An Entry is one line of a user's statement.
+type Entry struct {
+	Num     int64
+	At      time.Time
+	Move    adapter.Move
+	Payment int64        // 0 for deposits, withdrawals and payins
+	Change  money.Amount // of what is available
+	Held    money.Amount // change of what is reserved
+	After   Account
+	Note    string
+}
+
+// Store is what the console reads.
+type Store interface {
+	Payments(ctx context.Context, f adapter.PaymentFilter) ([]adapter.Payment, error)
+	Payment(ctx context.Context, key adapter.Key) (adapter.Payment, error)
+	PaymentByNum(ctx context.Context, num int64) (adapter.Payment, error)
+	History(ctx context.Context, num int64) ([]adapter.Event, error)
+	Users(ctx context.Context, f adapter.UserFilter) ([]adapter.User, error)
+	User(ctx context.Context, hash string) (adapter.User, error)
+}
+
+// Config is what the console stands on. All of it is required.
+type Config struct {
+	Store Store
+	// Verify returns what a token allows.
+	Verify func(ctx context.Context, token string) (Grant, error)
+	// Waiting counts what has not come to an end.
+	Waiting func(ctx context.Context) (Waiting, error)
+	// Account returns what a user has, adapter.ErrNotFound for a stranger.
+	Account func(ctx context.Context, user string) (Account, error)
+	// Statement lists what happened to it, newest first, beginning before an entry; 0 begins
+	// with the newest.
+	Statement func(ctx context.Context, user string, before int64, limit int) ([]Entry, error)
+	// Resolve settles a payment in doubt if it is still as read (adapter.Service.Resolve).
+	Resolve func(ctx context.Context, p adapter.Payment, r adapter.Resolution) (adapter.Payment, error)
+	// Act keeps the audit log (store.Store.Act).
+	Act func(ctx context.Context, a adapter.Action, do func(context.Context) error) error
+	Now func() time.Time
+	Log *slog.Logger
+}
+
+type handler struct{ Config }
+
+// New returns the handler of everything under Base.
+func New(cfg Config) http.Handler {
+	h := &handler{cfg}
+	r := mux.NewRouter()
+	r.HandleFunc("/console", func(w http.ResponseWriter, r *http.Request) { seeOther(w, Base) })
+	c := r.PathPrefix(Base).Subrouter()
+	c.HandleFunc("/login", h.loginPage).Methods(http.MethodGet, http.MethodHead)
+	c.HandleFunc("/login", h.login).Methods(http.MethodPost)
+	c.HandleFunc("/logout", h.logout).Methods(http.MethodPost)
+	c.HandleFunc("/", h.with(h.payments)).Methods(http.MethodGet, http.MethodHead)
+	c.HandleFunc("/payments/{num:[0-9]{1,18}}", h.with(h.payment)).Methods(http.MethodGet, http.MethodHead)
+	c.HandleFunc("/payments/{num:[0-9]{1,18}}", h.with(h.settle)).Methods(http.MethodPost)
+	c.HandleFunc("/accounts", h.with(h.accounts)).Methods(http.MethodGet, http.MethodHead)
+	c.HandleFunc("/accounts/{user:[0-9A-Za-z]{32}}", h.with(h.account)).Methods(http.MethodGet, http.MethodHead)
+	c.HandleFunc("/plots", h.with(h.plots)).Methods(http.MethodGet, http.MethodHead)
+	r.NotFoundHandler = h.with(func(w http.ResponseWriter, r *http.Request, f frame) { h.missing(w, f) })
+	return http.NewCrossOriginProtection().Handler(r)
+}
+
+// frame is what every page of somebody who is logged in gets.
+type frame struct {
+	page.View
+	Here    string // the page's place in the navigation
+	Grant   Grant
+	Waiting Waiting
+}
+
+// Doubts is how many payments wait for a person.
+func (f frame) Doubts() int64 { return f.Waiting.Unfinished[adapter.InDoubt] }
+
+// Underway is how many payments are being worked on.
+func (f frame) Underway() int64 {
+	n := int64(0)
+	for state, count := range f.Waiting.Unfinished {
+		if state != adapter.InDoubt {
+			n += count
+		}
+	}
+	return n
+}
+
+// MaySettle reports whether the reader may settle payments.
+func (f frame) MaySettle() bool { return f.Grant.Scopes[ScopeWrite] }
+
+// with lets in who has a session, and sends everybody else to log in.
+func (h *handler) with(show func(http.ResponseWriter, *http.Request, frame)) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		grant, err := h.session(r)
+		if err != nil {
+			back := ""
+			if r.Method == http.MethodGet {
+				back = "?" + url.Values{"next": {r.URL.RequestURI()}}.Encode()
+			}
+			seeOther(w, Base+"login"+back)
+			return
+		}
+		f := frame{View: site.View(w, r, h.Now()), Grant: grant}
+		if f.Waiting, err = h.Waiting(r.Context()); err != nil {
+			h.broken(w, r, f, err)
+			return
+		}
+		show(w, r, f)
+	}
+}
+
+// seeOther answers a form with the address of what to look at next.
+func seeOther(w http.ResponseWriter, address string) {
+	w.Header().Set("Location", address)
+	w.WriteHeader(http.StatusSeeOther)
+}
+
+func (h *handler) render(w http.ResponseWriter, status int, name string, p page.Page) {
+	if err := site.Render(w, status, name, p); err != nil {
+		h.Log.Error("a page could not be made", "page", name, "err", err)
+	}
+}
+
+// note is a page that only says something; Key names its texts.
+type note struct {
+	frame
+	Key string
+}
+
+// missing says that there is no such page, payment or user.
+func (h *handler) missing(w http.ResponseWriter, f frame) {
+	h.render(w, http.StatusNotFound, "note", &note{f, "missing"})
+}
+
+// broken says that something failed; what it was is in the log.
+func (h *handler) broken(w http.ResponseWriter, r *http.Request, f frame, err error) {
+	if errors.Is(err, context.Canceled) {
+		return // the reader has left
+	}
+	if errors.Is(err, adapter.ErrNotFound) {
+		h.missing(w, f)
+		return
+	}
+	h.Log.ErrorContext(r.Context(), "a page of the console failed", "path", r.URL.Path, "err", err)
+	h.render(w, http.StatusServiceUnavailable, "note", &note{f, "broken"})
+}
+
+// live keeps a part of a page current while it is open; part makes it anew.
+func (h *handler) live(w http.ResponseWriter, r *http.Request, f frame, name string, part func(ctx context.Context, f frame) (any, error)) {
+	always := make(chan struct{}) // the store does not say when it changes, so it is looked at every time
+	close(always)
+	err := page.Live(w, r, liveEvery, always, func() ([]byte, error) {
+		grant, err := h.session(r) // a session can end while a page is open
+		if err != nil {
+			return nil, err
+		}
+		f.Now, f.Grant = h.Now(), grant
+		if f.Waiting, err = h.Waiting(r.Context()); err != nil {
+			return nil, err
+		}
+		data, err := part(r.Context(), f)
+		if err != nil {
+			return nil, err
+		}
+		return site.HTML(f.Lang, name, data)
+	})
+	if err != nil && !errors.Is(err, context.Canceled) {
+		h.Log.InfoContext(r.Context(), "a live page of the console ended", "path", r.URL.Path, "err", err)
+	}
+}
+
+// isLive reports whether a request asks for a page's live part.
+func isLive(r *http.Request) bool { return r.URL.Query().Has(page.LiveParam) }
