@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"time"
 
@@ -9,16 +10,34 @@ import (
 	"github.com/partnerkit/partnerkit/adapter/console"
 	"github.com/partnerkit/partnerkit/adapter/ledger"
 	"github.com/partnerkit/partnerkit/adapter/store"
+	"github.com/partnerkit/partnerkit/adapter/token"
 	"github.com/partnerkit/partnerkit/adapter/web"
 	"github.com/partnerkit/partnerkit/contract/money"
 	"github.com/partnerkit/partnerkit/internal/page"
 )
 
-// mountConsole adds the operators' pages to the service.
-func mountConsole(server *web.Server, st *store.Store, service *adapter.Service, verify func(context.Context, string) (console.Grant, error), log *slog.Logger) {
+// mountConsole adds the operators' pages to the service. tokens are the API's.
+func mountConsole(server *web.Server, tokens *token.API, st *store.Store, service *adapter.Service, log *slog.Logger) {
 	pages := console.New(console.Config{
-		Store:  st,
-		Verify: verify,
+		Store: st,
+		Verify: func(ctx context.Context, text string) (console.Grant, error) {
+			g, err := tokens.Verify(text)
+			if err != nil {
+				return console.Grant{}, err
+			}
+			revoked, err := st.TokenRevoked(ctx, g.ID)
+			if err != nil {
+				return console.Grant{}, err
+			}
+			if revoked {
+				return console.Grant{}, errors.New("the token is revoked")
+			}
+			grant := console.Grant{Name: g.Name, Scopes: map[string]bool{}, Expires: g.Expires}
+			for _, scope := range g.Scopes {
+				grant.Scopes[scope] = true
+			}
+			return grant, nil
+		},
 		Waiting: func(ctx context.Context) (console.Waiting, error) {
 			s, err := st.Stats(ctx)
 			return console.Waiting{Unfinished: s.Unfinished, Oldest: s.Oldest}, err

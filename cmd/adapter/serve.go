@@ -38,7 +38,7 @@ func (serveCmd) Help() string {
   ADAPTER_PARTNER_KEY=… adapter serve --config adapter.yaml
   adapter serve --database postgres://adapter@db/adapter --master-key-file /run/secrets/master-key …
 
-Platform notifications come to /integra/notify, Any.Money's callbacks to /anymoney/callback, the panel's calls to /v1/ (see /openapi.json); /healthz, /readyz and /metrics are for operations.
+Platform notifications come to /integra/notify, Any.Money's callbacks to /anymoney/callback, the panel's calls to /v1/ (see /openapi.json), its operators to /console/; /healthz, /readyz and /metrics are for operations.
 On SIGTERM new requests are refused, running work is finished, waiting work is given back.`
 }
 
@@ -103,6 +103,11 @@ func (c serveCmd) Run(ctx context.Context, log *slog.Logger) error {
 	if err != nil {
 		return errors.Join(err, st.Close())
 	}
+	apiKeys, err := apiTokens(keys)
+	if err != nil {
+		return errors.Join(err, st.Close())
+	}
+	mountConsole(server, apiKeys, st, service, log)
 	server.Check("database", st.Ping)
 	server.Check("workers", func(context.Context) error { return pool.Healthy() })
 	addr, err := server.Listen(ctx)
