@@ -20,7 +20,7 @@ var may = map[string][]string{
 	"./adapter/anymoney":    {"./adapter", "./contract/money", "./contract/anymoney", "./adapter/outcall"}, // likewise
 	"./adapter/reconcile":   {"./adapter", "./contract/money"},
 	"./adapter/outcall":     {"./adapter", "./contract/money"},
-	"./adapter/api":         {"./adapter", "./contract/money", "./adapter/ledger"}, // whose balances and transfers it shows
+	"./adapter/api":         {"./adapter", "./contract/money", "./adapter/ledger"},                    // whose balances and transfers it shows
 	"./adapter/console":     {"./adapter", "./contract/money", "./adapter/ledger", "./internal/page"}, // likewise
 	"./adapter/vault":       {"./adapter", "./contract/money"},
 	"./adapter/token":       {"./adapter", "./contract/money"},

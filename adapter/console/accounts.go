@@ -8,6 +8,8 @@ import (
 	"github.com/gorilla/mux"
 
 	"github.com/partnerkit/partnerkit/adapter"
+	"github.com/partnerkit/partnerkit/adapter/ledger"
+	"github.com/partnerkit/partnerkit/contract/money"
 )
 
 // accountsPage is the list of users with what they have.
@@ -21,7 +23,7 @@ type accountsPage struct {
 
 type accountRow struct {
 	adapter.User
-	Account
+	ledger.Balance
 }
 
 func (h *handler) accounts(w http.ResponseWriter, r *http.Request, f frame) {
@@ -45,12 +47,12 @@ func (h *handler) accounts(w http.ResponseWriter, r *http.Request, f frame) {
 		p.Newest = f.With("after", "")
 	}
 	for _, u := range users {
-		account, err := h.Account(r.Context(), u.Hash)
+		balance, err := h.Store.Balance(r.Context(), u.Hash)
 		if err != nil {
 			h.broken(w, r, f, err)
 			return
 		}
-		p.Rows = append(p.Rows, accountRow{u, account})
+		p.Rows = append(p.Rows, accountRow{u, balance})
 	}
 	h.render(w, http.StatusOK, "accounts", p)
 }
@@ -59,10 +61,29 @@ func (h *handler) accounts(w http.ResponseWriter, r *http.Request, f frame) {
 type accountPage struct {
 	frame
 	User    adapter.User
-	Account Account
-	Entries []Entry
+	Balance ledger.Balance
+	Entries []entry
 	Older   string
 	Newest  string
+}
+
+// entry is a transfer as the user sees it.
+type entry struct{ ledger.Transfer }
+
+// Change is what it did to what is available.
+func (e entry) Change() money.Amount { return e.change(ledger.Available) }
+
+// Held is what it did to what is reserved.
+func (e entry) Held() money.Amount { return e.change(ledger.Reserved) }
+
+func (e entry) change(account ledger.Account) money.Amount {
+	switch account {
+	case e.Credit:
+		return e.Amount
+	case e.Debit:
+		return e.Amount.Neg()
+	}
+	return money.New(0, e.Amount.Currency())
 }
 
 func (h *handler) account(w http.ResponseWriter, r *http.Request, f frame) {
@@ -73,18 +94,22 @@ func (h *handler) account(w http.ResponseWriter, r *http.Request, f frame) {
 	if err != nil || before < 0 {
 		before = 0
 	}
+	var transfers []ledger.Transfer
 	if p.User, err = h.Store.User(r.Context(), hash); err == nil {
-		if p.Account, err = h.Account(r.Context(), hash); err == nil {
-			p.Entries, err = h.Statement(r.Context(), hash, before, perPage+1)
+		if p.Balance, err = h.Store.Balance(r.Context(), hash); err == nil {
+			transfers, err = h.Store.Statement(r.Context(), hash, before, perPage+1)
 		}
 	}
 	if err != nil {
 		h.broken(w, r, f, err)
 		return
 	}
-	if len(p.Entries) > perPage {
-		p.Entries = p.Entries[:perPage]
-		p.Older = f.With("before", strconv.FormatInt(p.Entries[perPage-1].Num, 10))
+	if len(transfers) > perPage {
+		transfers = transfers[:perPage]
+		p.Older = f.With("before", strconv.FormatInt(transfers[perPage-1].Num, 10))
+	}
+	for _, t := range transfers {
+		p.Entries = append(p.Entries, entry{t})
 	}
 	if before > 0 {
 		p.Newest = f.With("before", "")

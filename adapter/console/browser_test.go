@@ -2,7 +2,6 @@ package console_test
 
 import (
 	"flag"
-	"os"
 	"path/filepath"
 	"testing"
 	"time"
@@ -104,12 +103,7 @@ func TestScreenshots(t *testing.T) {
 	b := pagetest.Start(t)
 	w := newWorld(t)
 	confirmed, doubt := w.fill(t)
-	save := func(name string, picture []byte) {
-		t.Helper()
-		if err := os.WriteFile(filepath.Join(*screenshots, name), picture, 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
+	save := func(name string, picture []byte) { pagetest.Save(t, filepath.Join(*screenshots, name), picture) }
 	wide := pagetest.Reader{Width: 1440, Height: 900}
 	tab := w.open(t, b, writer, "/console/", wide)
 	save("console.png", tab.View())

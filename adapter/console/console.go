@@ -22,7 +22,7 @@ import (
 	"github.com/gorilla/mux"
 
 	"github.com/partnerkit/partnerkit/adapter"
-	"github.com/partnerkit/partnerkit/contract/money"
+	"github.com/partnerkit/partnerkit/adapter/ledger"
 	"github.com/partnerkit/partnerkit/internal/page"
 )
 
@@ -59,22 +59,7 @@ type Waiting struct {
 	Oldest     time.Time               // when the oldest that is due some day was received; zero if there is none
 }
 
-// An Account is what a user has.
-type Account struct{ Available, Reserved money.Amount }
-
-// An Entry is one line of a user's statement.
-type Entry struct {
-	Num     int64
-	At      time.Time
-	Move    adapter.Move
-	Payment int64        // 0 for deposits, withdrawals and payins
-	Change  money.Amount // of what is available
-	Held    money.Amount // change of what is reserved
-	After   Account
-	Note    string
-}
-
-// Store is what the console reads.
+// Store is what the console reads, and where the audit log is (Act).
 type Store interface {
 	Payments(ctx context.Context, f adapter.PaymentFilter) ([]adapter.Payment, error)
 	Payment(ctx context.Context, key adapter.Key) (adapter.Payment, error)
@@ -82,6 +67,9 @@ type Store interface {
 	History(ctx context.Context, num int64) ([]adapter.Event, error)
 	Users(ctx context.Context, f adapter.UserFilter) ([]adapter.User, error)
 	User(ctx context.Context, hash string) (adapter.User, error)
+	Balance(ctx context.Context, user string) (ledger.Balance, error)
+	Statement(ctx context.Context, user string, before int64, limit int) ([]ledger.Transfer, error)
+	Act(ctx context.Context, a adapter.Action, do func(context.Context) error) error
 }
 
 // Config is what the console stands on. All of it is required.
@@ -91,17 +79,10 @@ type Config struct {
 	Verify func(ctx context.Context, token string) (Grant, error)
 	// Waiting counts what has not come to an end.
 	Waiting func(ctx context.Context) (Waiting, error)
-	// Account returns what a user has, adapter.ErrNotFound for a stranger.
-	Account func(ctx context.Context, user string) (Account, error)
-	// Statement lists what happened to it, newest first, beginning before an entry; 0 begins
-	// with the newest.
-	Statement func(ctx context.Context, user string, before int64, limit int) ([]Entry, error)
 	// Resolve settles a payment in doubt if it is still as read (adapter.Service.Resolve).
 	Resolve func(ctx context.Context, p adapter.Payment, r adapter.Resolution) (adapter.Payment, error)
-	// Act keeps the audit log (store.Store.Act).
-	Act func(ctx context.Context, a adapter.Action, do func(context.Context) error) error
-	Now func() time.Time
-	Log *slog.Logger
+	Now     func() time.Time
+	Log     *slog.Logger
 }
 
 type handler struct{ Config }

@@ -17,9 +17,7 @@ import (
 	"github.com/partnerkit/partnerkit/adapter"
 	"github.com/partnerkit/partnerkit/adapter/adaptertest"
 	"github.com/partnerkit/partnerkit/adapter/console"
-	"github.com/partnerkit/partnerkit/adapter/ledger"
 	"github.com/partnerkit/partnerkit/adapter/store"
-	"github.com/partnerkit/partnerkit/contract/money"
 	"github.com/partnerkit/partnerkit/internal/page"
 )
 
@@ -65,31 +63,7 @@ func newWorld(t testing.TB) *world {
 			s, err := w.store.Stats(ctx)
 			return console.Waiting{Unfinished: s.Unfinished, Oldest: s.Oldest}, errors.Join(err, w.broken)
 		},
-		Account: func(ctx context.Context, user string) (console.Account, error) {
-			b, err := w.store.Balance(ctx, user)
-			return console.Account(b), err
-		},
-		Statement: func(ctx context.Context, user string, before int64, limit int) ([]console.Entry, error) {
-			list, err := w.store.Statement(ctx, user, before, limit)
-			var out []console.Entry
-			for _, t := range list {
-				e := console.Entry{
-					Num: t.Num, At: t.At, Move: t.Move, Payment: t.Payment, Note: t.Note, After: console.Account(t.After),
-					Change: money.New(0, money.RUB), Held: money.New(0, money.RUB),
-				}
-				for account, part := range map[ledger.Account]*money.Amount{ledger.Available: &e.Change, ledger.Reserved: &e.Held} {
-					switch account {
-					case t.Credit:
-						*part = t.Amount
-					case t.Debit:
-						*part = t.Amount.Neg()
-					}
-				}
-				out = append(out, e)
-			}
-			return out, err
-		},
-		Resolve: service.Resolve, Act: w.store.Act, Now: w.clock.Now, Log: slog.New(slog.DiscardHandler),
+		Resolve: service.Resolve, Now: w.clock.Now, Log: slog.New(slog.DiscardHandler),
 	})
 	mux := http.NewServeMux()
 	mux.Handle("/console/", h)

@@ -12,6 +12,7 @@ import (
 	"github.com/gorilla/mux"
 
 	"github.com/partnerkit/partnerkit/adapter"
+	"github.com/partnerkit/partnerkit/adapter/ledger"
 	"github.com/partnerkit/partnerkit/internal/page"
 )
 
@@ -166,7 +167,7 @@ type paymentPage struct {
 	frame
 	Payment  adapter.Payment
 	User     adapter.User
-	Account  Account
+	Balance  ledger.Balance
 	Original *adapter.Payment // what a refund refunds
 	History  []adapter.Event  // newest first
 	Diagram  page.Diagram
@@ -207,7 +208,7 @@ func (h *handler) paymentPage(ctx context.Context, f frame, name string) (*payme
 	if p.History, err = h.Store.History(ctx, num); err != nil {
 		return nil, err
 	}
-	if p.Account, err = h.Account(ctx, p.Payment.User); err != nil && !errors.Is(err, adapter.ErrNotFound) {
+	if p.Balance, err = h.Store.Balance(ctx, p.Payment.User); err != nil && !errors.Is(err, adapter.ErrNotFound) {
 		return nil, err // a stranger's top-up is a payment, too
 	}
 	if p.User, err = h.Store.User(ctx, p.Payment.User); err != nil && !errors.Is(err, adapter.ErrNotFound) {
@@ -272,7 +273,7 @@ func (h *handler) resolve(ctx context.Context, f frame, p *paymentPage) (problem
 		Who: f.Grant.Name, Via: adapter.ViaConsole, What: "resolve-payment",
 		On: "payment/" + p.Payment.Key.ID, Detail: p.Form.Decision + ": " + p.Form.Reason,
 	}
-	err = h.Act(ctx, a, func(ctx context.Context) error {
+	err = h.Store.Act(ctx, a, func(ctx context.Context) error {
 		_, err := h.Resolve(ctx, p.Payment, adapter.Resolution{
 			Confirm: p.Form.Decision == "confirm", Reason: p.Form.Reason, By: f.Grant.Name,
 		})

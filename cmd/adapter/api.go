@@ -54,7 +54,7 @@ func (f apiFlags) publicKeys() ([]token.PublicKey, error) {
 	return keys, nil
 }
 
-// mountAPI adds the API to the service.
+// mountAPI adds the API to the service and, under the same tokens, the operators' console.
 func (c serveCmd) mountAPI(server *web.Server, keys *vault.Vault, st *store.Store, service *adapter.Service, users *integra.Users, payins api.Payins, log *slog.Logger) error {
 	public, err := c.publicKeys()
 	if err != nil {
@@ -71,6 +71,7 @@ func (c serveCmd) mountAPI(server *web.Server, keys *vault.Vault, st *store.Stor
 	})
 	server.Handle(api.Base+"{call:.*}", calls)
 	server.Handle("/openapi.json", calls, http.MethodGet)
+	mountConsole(server, tokens, st, service, log)
 	return nil
 }
 

@@ -103,11 +103,6 @@ func (c serveCmd) Run(ctx context.Context, log *slog.Logger) error {
 	if err != nil {
 		return errors.Join(err, st.Close())
 	}
-	apiKeys, err := apiTokens(keys)
-	if err != nil {
-		return errors.Join(err, st.Close())
-	}
-	mountConsole(server, apiKeys, st, service, log)
 	server.Check("database", st.Ping)
 	server.Check("workers", func(context.Context) error { return pool.Healthy() })
 	addr, err := server.Listen(ctx)
