@@ -120,23 +120,45 @@ func (r Request) parts() []string {
 	return parts
 }
 
-// Accepted lists the bases under which a signature is good, the documented one first: with the
-// Receipt decoded up to twice more, with and without OutSumCurrency and UserIp, and with the
-// Shp_ fields in either order.
-func (r Request) Accepted() []Base {
-	bare := r
-	bare.Currency, bare.UserIP = "", ""
+// Leniency is how far Robokassa goes in accepting what its documentation does not say.
+type Leniency struct {
+	ReceiptDecodings int  // Receipt may be signed decoded up to so many times more than it was sent, at most 2
+	UnsignedCurrency bool // OutSumCurrency and UserIp may be left out
+	BytewiseShp      bool // Shp_ fields may be sorted bytewise
+	EncodedURLs      bool // ResultUrl2, SuccessUrl2 and FailUrl2 may be signed percent-encoded, as before 30 June 2025
+}
+
+// DefaultLeniency accepts what Robokassa's own modules and known clients send today.
+func DefaultLeniency() Leniency {
+	return Leniency{ReceiptDecodings: 2, UnsignedCurrency: true, BytewiseShp: true}
+}
+
+// Accepted lists the bases under which a signature is good, the documented one first.
+func (r Request) Accepted(l Leniency) []Base {
 	readings := []Request{r}
-	if r.Currency != "" || r.UserIP != "" {
-		readings = append(readings, bare)
+	vary := func(change func(*Request)) {
+		for _, reading := range slices.Clone(readings) {
+			change(&reading)
+			readings = append(readings, reading)
+		}
 	}
+	if l.UnsignedCurrency && (r.Currency != "" || r.UserIP != "") {
+		vary(func(c *Request) { c.Currency, c.UserIP = "", "" })
+	}
+	if l.EncodedURLs && (r.ResultURL2 != "" || r.SuccessURL2 != "" || r.FailURL2 != "") {
+		vary(func(c *Request) {
+			c.ResultURL2, c.SuccessURL2, c.FailURL2 = url.QueryEscape(c.ResultURL2), url.QueryEscape(c.SuccessURL2), url.QueryEscape(c.FailURL2)
+		})
+	}
+	receipts := decodings(r.Receipt)
+	receipts = receipts[:min(len(receipts), 1+max(0, l.ReceiptDecodings))]
 	var list []Base
 	for _, reading := range readings {
-		for _, receipt := range decodings(r.Receipt) {
+		for _, receipt := range receipts {
 			reading.Receipt = receipt
 			parts := reading.parts()
 			list = append(list, newBase(r.Shp.sorted(foldedOrder), parts))
-			if b := newBase(r.Shp.sorted(byteOrder), parts); b != list[len(list)-1] {
+			if b := newBase(r.Shp.sorted(byteOrder), parts); l.BytewiseShp && b != list[len(list)-1] {
 				list = append(list, b)
 			}
 		}
@@ -166,8 +188,8 @@ func decodings(text string) []string {
 
 // Verify returns nil if the request bears the signature that the password makes of one of its
 // Accepted bases, and ErrSignature if not.
-func (r Request) Verify(a Algorithm, p Password) error {
-	for _, b := range r.Accepted() {
+func (r Request) Verify(l Leniency, a Algorithm, p Password) error {
+	for _, b := range r.Accepted(l) {
 		if b.Verify(a, p, r.Signature) == nil {
 			return nil
 		}
@@ -256,11 +278,12 @@ type mistake struct {
 
 // mistakes lists what clients are known to sign instead.
 func mistakes(r Request) []mistake {
-	list := []mistake{{"", r.Accepted()}}
+	accept := func(r Request) []Base { return r.Accepted(DefaultLeniency()) }
+	list := []mistake{{"", accept(r)}}
 	try := func(note string, change func(*Request)) {
 		c := r
 		change(&c)
-		list = append(list, mistake{note, c.Accepted()})
+		list = append(list, mistake{note, accept(c)})
 	}
 	try("Receipt is signed percent-encoded but was sent less encoded", func(c *Request) { c.Receipt = url.QueryEscape(c.Receipt) })
 	try("Receipt is not signed", func(c *Request) { c.Receipt = "" })

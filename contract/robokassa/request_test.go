@@ -107,7 +107,7 @@ func TestEveryChangeBreaks(t *testing.T) {
 		}
 		a := rapid.SampledFrom(robokassa.Algorithms()).Draw(t, "hash")
 		r = r.Signed(a, "secret")
-		if err := r.Verify(a, "secret"); err != nil {
+		if err := r.Verify(robokassa.DefaultLeniency(), a, "secret"); err != nil {
 			t.Fatal(err)
 		}
 		changed := r
@@ -127,7 +127,7 @@ func TestEveryChangeBreaks(t *testing.T) {
 		case 6:
 			changed.Signature = changed.Signature[1:] + "g"
 		}
-		if err := changed.Verify(a, "secret"); !errors.Is(err, robokassa.ErrSignature) {
+		if err := changed.Verify(robokassa.DefaultLeniency(), a, "secret"); !errors.Is(err, robokassa.ErrSignature) {
 			t.Fatalf("%+v passes under the signature of %+v", changed, r)
 		}
 	})
@@ -173,7 +173,7 @@ func TestDiagnose(t *testing.T) {
 		{"zero", with(bare, robokassa.MD5.Sum("shop:100.50:0:one")), "InvId is signed as 0 but was sent empty"},
 		{"noise", with(full, strings.Repeat("0", 32)), ""},
 	} {
-		if err := tt.r.Verify(robokassa.MD5, "one"); !errors.Is(err, robokassa.ErrSignature) {
+		if err := tt.r.Verify(robokassa.DefaultLeniency(), robokassa.MD5, "one"); !errors.Is(err, robokassa.ErrSignature) {
 			t.Errorf("%s is accepted", tt.name)
 		}
 		if got := tt.r.Diagnose(keys); got != tt.want {
@@ -240,6 +240,34 @@ func TestRecordedResults(t *testing.T) {
 		}
 		if accepted(strings.Replace(body, "out_summ=", "out_summ=9", 1), robokassa.MD5, tt.password) {
 			t.Errorf("%s is accepted with an out_summ that contradicts OutSum", tt.file)
+		}
+	}
+}
+
+// Each kind of leniency admits what it says, and without it that is refused.
+func TestLeniency(t *testing.T) {
+	t.Parallel()
+	receipt := url.QueryEscape(`{"items":[]}`)
+	r := robokassa.Request{
+		Login: "shop", OutSum: "1", InvID: "7", Receipt: receipt, Currency: "USD", ResultURL2: "https://s.example/?a=b",
+		Shp: robokassa.Fields{{Name: "shp_a", Value: "1"}, {Name: "Shp_b", Value: "2"}},
+	}
+	for name, tt := range map[string]struct {
+		base string
+		l    robokassa.Leniency
+	}{
+		"documented": {"shop:1:7:USD:" + receipt + ":https://s.example/?a=b:one:shp_a=1:Shp_b=2", robokassa.Leniency{}},
+		"receipt":    {`shop:1:7:USD:{"items":[]}:https://s.example/?a=b:one:shp_a=1:Shp_b=2`, robokassa.Leniency{ReceiptDecodings: 1}},
+		"currency":   {"shop:1:7:" + receipt + ":https://s.example/?a=b:one:shp_a=1:Shp_b=2", robokassa.Leniency{UnsignedCurrency: true}},
+		"bytewise":   {"shop:1:7:USD:" + receipt + ":https://s.example/?a=b:one:Shp_b=2:shp_a=1", robokassa.Leniency{BytewiseShp: true}},
+		"encoded":    {"shop:1:7:USD:" + receipt + ":https%3A%2F%2Fs.example%2F%3Fa%3Db:one:shp_a=1:Shp_b=2", robokassa.Leniency{EncodedURLs: true}},
+	} {
+		r.Signature = robokassa.MD5.Sum(tt.base)
+		if err := r.Verify(tt.l, robokassa.MD5, "one"); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		if err := r.Verify(robokassa.Leniency{}, robokassa.MD5, "one"); (err == nil) != (tt.l == robokassa.Leniency{}) {
+			t.Errorf("%s without leniency: %v", name, err)
 		}
 	}
 }

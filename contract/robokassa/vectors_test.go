@@ -229,7 +229,7 @@ func (v signatureVector) checkRequest(t *testing.T, a robokassa.Algorithm, signa
 	if r.IsTest {
 		p = vectors(t).Credentials["test_password1"]
 	}
-	err := r.Verify(a, p)
+	err := r.Verify(robokassa.DefaultLeniency(), a, p)
 	if refused[v.ID] != errors.Is(err, robokassa.ErrSignature) {
 		t.Errorf("%s: %v", a, err)
 	}
@@ -240,14 +240,14 @@ func (v signatureVector) checkRequest(t *testing.T, a robokassa.Algorithm, signa
 		return
 	}
 	r.Signature = strings.ToUpper(signature)
-	if err := r.Verify(a, p); err != nil {
+	if err := r.Verify(robokassa.DefaultLeniency(), a, p); err != nil {
 		t.Errorf("%s in upper case: %v", a, err)
 	}
-	if err := r.Verify(a, p+"x"); !errors.Is(err, robokassa.ErrSignature) {
+	if err := r.Verify(robokassa.DefaultLeniency(), a, p+"x"); !errors.Is(err, robokassa.ErrSignature) {
 		t.Errorf("%s under another password: %v", a, err)
 	}
 	r.OutSum += "0"
-	if err := r.Verify(a, p); !errors.Is(err, robokassa.ErrSignature) {
+	if err := r.Verify(robokassa.DefaultLeniency(), a, p); !errors.Is(err, robokassa.ErrSignature) {
 		t.Errorf("%s with another sum: %v", a, err)
 	}
 }
