@@ -33,15 +33,16 @@ func forbidden(from, to string) string {
 	}
 	parts := []string{root + "/clock", root + "/fault", root + "/journal"}
 	allowed := map[string][]string{
-		"clock":    nil, // time, chance and record know nothing of what they serve
-		"dice":     nil,
-		"journal":  nil,
-		"fault":    {root + "/clock", root + "/journal"}, // rules wait, and look at exchanges
-		"traffic":  parts,
-		"integra":  append(parts, "./contract/money", "./contract/integra", "./internal/page", root+"/dice", root+"/traffic"),
-		"anymoney": append(parts, "./contract/money", "./contract/anymoney", "./internal/page", root+"/dice", root+"/traffic"),
-		"control":  {"*"},
-		"webui":    {"*"},
+		"clock":     nil, // time, chance and record know nothing of what they serve
+		"dice":      nil,
+		"journal":   nil,
+		"fault":     {root + "/clock", root + "/journal"}, // rules wait, and look at exchanges
+		"traffic":   parts,
+		"integra":   append(parts, "./contract/money", "./contract/integra", "./internal/page", root+"/dice", root+"/traffic"),
+		"anymoney":  append(parts, "./contract/money", "./contract/anymoney", "./internal/page", root+"/dice", root+"/traffic"),
+		"robokassa": append(parts, "./contract/money", "./contract/robokassa", "./internal/page", root+"/dice", root+"/traffic"),
+		"control":   {"*"},
+		"webui":     {"*"},
 	}
 	rules, known := allowed[name]
 	switch {

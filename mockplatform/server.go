@@ -8,8 +8,8 @@
 //	key, err := platform.Integra().Register(mockplatform.DemoPartner.Hash, integra.CreateUserArgs{…})
 //	… platform.PlatformURL() …
 //
-// The packages below are the parts: integra and anymoney the protocols, clock and dice its time and
-// chance, journal the record, control the API. This one joins them and owns the listeners.
+// The packages below are the parts: integra, anymoney and robokassa the protocols, clock and
+// dice its time and chance, journal the record, control the API. This one joins them and owns the listeners.
 package mockplatform
 
 import (
@@ -26,6 +26,7 @@ import (
 	"github.com/partnerkit/partnerkit/mockplatform/fault"
 	"github.com/partnerkit/partnerkit/mockplatform/integra"
 	"github.com/partnerkit/partnerkit/mockplatform/journal"
+	"github.com/partnerkit/partnerkit/mockplatform/robokassa"
 )
 
 // DemoPartner is the partner that a server knows from the start, unless Config names
@@ -47,11 +48,12 @@ type Config struct {
 	Partners      []integra.Partner // at the start; DemoPartner alone if nil
 	Settings      *integra.Settings // at the start; integra.DefaultSettings if nil
 	AnyMoney      []byte            // Any.Money's configuration at the start; anymoney.DemoConfig if nil
+	Shops         []robokassa.Shop  // Robokassa's shops at the start, besides Integra's own
 	Faults        []fault.Rule      // armed from the start
 	Journal       journal.Config
 	NotifyWorkers int          // notifications on their way at once, of each protocol; 64 if 0
 	KeepPayments  int          // Integra's final payments remembered; 30,000 if 0
-	KeepOrders    int          // Any.Money's orders remembered; 20,000 if 0
+	KeepOrders    int          // Any.Money's orders, and Robokassa's operations, remembered; 20,000 if 0
 	Namespaces    int          // how many there may be at once; 100 if 0
 	Log           *slog.Logger // nowhere if nil
 	Version       string       // shown by the control API; "devel" if ""

@@ -16,6 +16,7 @@ import (
 	"github.com/partnerkit/partnerkit/mockplatform/fault"
 	"github.com/partnerkit/partnerkit/mockplatform/integra"
 	"github.com/partnerkit/partnerkit/mockplatform/journal"
+	"github.com/partnerkit/partnerkit/mockplatform/robokassa"
 	"github.com/partnerkit/partnerkit/mockplatform/webui"
 )
 
@@ -31,6 +32,7 @@ type World struct {
 	faults      *fault.Set
 	integra     *integra.Platform
 	anymoney    *anymoney.Platform
+	robokassa   *robokassa.Platform
 
 	platform http.Handler        // what partners and users reach
 	control  func() http.Handler // what tests and developers reach; made when first asked for
@@ -47,7 +49,7 @@ func newWorld(cfg Config, platformURL, controlURL string, shared control.Config)
 	}
 	w.faults, err = fault.New(fault.Config{
 		Clock: w.clock, Seed: cfg.Seed, Rules: cfg.Faults,
-		Protocols: []fault.Protocol{integra.Faults(), anymoney.Faults()},
+		Protocols: []fault.Protocol{integra.Faults(), anymoney.Faults(), robokassa.Faults()},
 	})
 	if err != nil {
 		return nil, fmt.Errorf("faults: %w", err)
@@ -68,6 +70,14 @@ func newWorld(cfg Config, platformURL, controlURL string, shared control.Config)
 	if err != nil {
 		return nil, fmt.Errorf("anymoney: %w", err)
 	}
+	w.robokassa, err = robokassa.New(robokassa.Config{
+		Clock: w.clock, Dice: w.dice, Journal: w.journal, Faults: w.faults, Log: cfg.Log,
+		Shops: cfg.Shops, Settings: robokassa.DefaultSettings(), Base: platformURL + robokassa.PathRoot,
+		Workers: cfg.NotifyWorkers, KeepOperations: cfg.KeepOrders,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("robokassa: %w", err)
+	}
 	w.platform = w.platformHandler()
 	w.control = sync.OnceValue(func() http.Handler { return w.controlHandler(shared) })
 	return w, nil
@@ -77,8 +87,9 @@ func (w *World) platformHandler() http.Handler {
 	r := mux.NewRouter().SkipClean(true) // an odd path is journalled, not redirected
 	r.PathPrefix(page.AssetPrefix).Handler(page.Assets())
 	w.anymoney.Mount(r)
+	w.robokassa.Mount(r)
 	w.integra.Mount(r) // last: it takes what is left, to be journalled
-	return r
+	return byHost(robokassa.Hosts(), r)
 }
 
 func (w *World) controlHandler(shared control.Config) http.Handler {
@@ -86,7 +97,7 @@ func (w *World) controlHandler(shared control.Config) http.Handler {
 	r.PathPrefix(page.AssetPrefix).Handler(page.Assets())
 	webui.Mount(r, webui.Config{Clock: w.clock, Journal: w.journal, Integra: w.integra, Log: w.log})
 	shared.Clock, shared.Journal, shared.Faults = w.clock, w.journal, w.faults
-	shared.Integra, shared.AnyMoney = w.integra, w.anymoney
+	shared.Integra, shared.AnyMoney, shared.Robokassa = w.integra, w.anymoney, w.robokassa
 	shared.Reset = w.Reset
 	control.Mount(r, shared)
 	return r
@@ -100,6 +111,7 @@ func (w *World) close() {
 	w.faults.Close()
 	w.integra.Close()
 	w.anymoney.Close()
+	w.robokassa.Close()
 	w.clock.Close()
 }
 
@@ -127,6 +139,9 @@ func (w *World) Integra() *integra.Platform { return w.integra }
 // AnyMoney is the platform with its merchants and orders.
 func (w *World) AnyMoney() *anymoney.Platform { return w.anymoney }
 
+// Robokassa is the platform with its shops and operations.
+func (w *World) Robokassa() *robokassa.Platform { return w.robokassa }
+
 // Reset goes back to the state after the start: seed, clock, settings, partners, faults, no
 // users, no orders, an empty journal. Notifications on their way are broken off, and so are
 // calls that a fault lets wait.
@@ -134,9 +149,11 @@ func (w *World) Reset() {
 	w.faults.Reset()
 	w.integra.Reset(func() {
 		w.anymoney.Reset(func() {
-			w.clock.Reset()
-			w.dice.Reset()
-			w.journal.Reset()
+			w.robokassa.Reset(func() {
+				w.clock.Reset()
+				w.dice.Reset()
+				w.journal.Reset()
+			})
 		})
 	})
 }

@@ -29,18 +29,20 @@ import (
 	"github.com/partnerkit/partnerkit/mockplatform/fault"
 	"github.com/partnerkit/partnerkit/mockplatform/integra"
 	"github.com/partnerkit/partnerkit/mockplatform/journal"
+	"github.com/partnerkit/partnerkit/mockplatform/robokassa"
 )
 
 // Config is what the API controls.
 type Config struct {
-	Clock    *clock.Clock
-	Journal  *journal.Journal
-	Faults   *fault.Set
-	Integra  *integra.Platform
-	AnyMoney *anymoney.Platform
-	Reset    func()       // everything, to the state after the start
-	Healthy  func() error // nil when all listeners serve
-	Version  string       // of the program, for the document
+	Clock     *clock.Clock
+	Journal   *journal.Journal
+	Faults    *fault.Set
+	Integra   *integra.Platform
+	AnyMoney  *anymoney.Platform
+	Robokassa *robokassa.Platform
+	Reset     func()       // everything, to the state after the start
+	Healthy   func() error // nil when all listeners serve
+	Version   string       // of the program, for the document
 
 	Namespaces    func() []string        // their names, in order
 	DropNamespace func(name string) bool // reports whether there was one
@@ -79,6 +81,7 @@ func Mount(r *mux.Router, cfg Config) {
 	add(h, http.MethodGet, "/integra/payments/{id}", "One payment with its notifications", a.getPayment)
 	a.addFaults(h)
 	a.addAnyMoney(h)
+	a.addRobokassa(h)
 
 	r.NotFoundHandler = problem(http.StatusNotFound)
 	r.MethodNotAllowedHandler = problem(http.StatusMethodNotAllowed)

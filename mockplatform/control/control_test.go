@@ -368,6 +368,8 @@ func TestOpenAPI(t *testing.T) {
 		"GET /integra/users/{hash}", "POST /integra/users/{hash}/topups", "GET /integra/payments/{id}",
 		"GET /journal/expect", "GET /journal/{seq}", "GET /journal.har",
 		"GET /ns", "DELETE /ns/{name}", "GET /faults", "POST /faults", "DELETE /faults", "DELETE /faults/{id}",
+		"GET /robokassa/shops", "PUT /robokassa/shops/{login}", "GET /robokassa/operations", "GET /robokassa/operations/{inv_id}",
+		"POST /robokassa/operations/{inv_id}/pay", "POST /robokassa/operations/{inv_id}/refuse", "POST /robokassa/operations/{inv_id}/expire",
 		"GET /anymoney/config", "PUT /anymoney/config", "PATCH /anymoney/config",
 		"GET /anymoney/orders/{externalid}", "POST /anymoney/orders/{externalid}/status",
 	}

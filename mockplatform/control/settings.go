@@ -6,11 +6,19 @@ import (
 	"time"
 
 	"github.com/partnerkit/partnerkit/mockplatform/integra"
+	"github.com/partnerkit/partnerkit/mockplatform/robokassa"
 )
 
-// settingsBody is all switches, or those to change: what is not given stays as it is.
+// settingsBody is all switches.
 type settingsBody struct {
-	Integra *integraSettings `json:"integra,omitempty"`
+	Integra   *integraSettings    `json:"integra,omitempty"`
+	Robokassa *robokassa.Settings `json:"robokassa,omitempty"`
+}
+
+// settingsPatch is those to change: what is not given stays as it is.
+type settingsPatch struct {
+	Integra   *integraSettings `json:"integra,omitempty"`
+	Robokassa map[string]any   `json:"robokassa,omitempty" doc:"Any of the members that GET shows"`
 }
 
 type integraSettings struct {
@@ -37,7 +45,7 @@ type notifySettings struct {
 
 type settingsAnswer struct{ Body settingsBody }
 
-type settingsChange struct{ Body settingsBody }
+type settingsChange struct{ Body settingsPatch }
 
 func (a *api) getSettings(context.Context, *none) (*settingsAnswer, error) {
 	s := a.Integra.Settings()
@@ -45,7 +53,11 @@ func (a *api) getSettings(context.Context, *none) (*settingsAnswer, error) {
 	for i, pause := range s.Notify.Schedule {
 		schedule[i] = pause.Milliseconds()
 	}
-	return &settingsAnswer{settingsBody{Integra: &integraSettings{
+	var acquirer *robokassa.Settings
+	if a.Robokassa != nil { // a stand-in without it has no such settings
+		acquirer = new(a.Robokassa.Settings())
+	}
+	return &settingsAnswer{settingsBody{Robokassa: acquirer, Integra: &integraSettings{
 		Notify: &notifySettings{
 			TimeoutMS:        ms(s.Notify.Timeout),
 			Retries:          &s.Notify.Retries,
@@ -77,6 +89,11 @@ func (a *api) patchSettings(ctx context.Context, in *settingsChange) (*settingsA
 		var field *integra.FieldError
 		if errors.As(err, &field) {
 			return nil, invalid("body.integra."+field.Field, errors.New(field.Why))
+		}
+	}
+	if change := in.Body.Robokassa; change != nil {
+		if err := a.patchRobokassa(change); err != nil {
+			return nil, err
 		}
 	}
 	return a.getSettings(ctx, nil)
