@@ -43,10 +43,10 @@ func (s *set) funcs() template.FuncMap {
 		},
 		"bottom":   func(p Page) (template.HTML, error) { return piece("bottom", p.view()) },
 		"switches": func(p Page) (template.HTML, error) { return piece("switches", p.view()) },
-		"amount": func(text, code string) (template.HTML, error) {
-			return piece("amount", splitAmount(s.lang, text, code))
+		"amount": func(text any, code string) (template.HTML, error) { // any, so that it takes named string types
+			return piece("amount", splitAmount(s.lang, fmt.Sprint(text), code))
 		},
-		"state": func(name any) (template.HTML, error) { // any, so that it takes named string types
+		"state": func(name any) (template.HTML, error) {
 			role, ok := stateRoles[fmt.Sprint(name)]
 			if !ok {
 				return "", fmt.Errorf("no state %q", name)

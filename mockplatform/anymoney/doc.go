@@ -30,7 +30,11 @@
 //     that is not in order is reported as lifetime. A bad is_multipay or merchant_payfee is
 //     EParamInvalid.
 //   - A payer chooses the payway of a form that names none, may choose again until the order
-//     is final, and cannot pay before. Refusing gives reject, cancelling gives canceled.
+//     is final, and cannot pay before. Refusing gives reject, cancelling gives canceled. At a
+//     payway that takes codes the page asks for one: fresh, of that payway and currency, and
+//     of just the sum to pay. It is spent, and the order stays an invoice.
+//   - A payer whose order became final on the page goes back to redirect_url after five
+//     seconds. Addresses that are not http or https are not followed.
 //   - Callbacks of changes that are not final (settings.callback_on_change) follow the same
 //     schedule. Later news end the resending of earlier ones; every delivery shows the order
 //     as it is when it is sent.

@@ -9,6 +9,8 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/shopspring/decimal"
+
 	wire "github.com/partnerkit/partnerkit/contract/anymoney"
 	"github.com/partnerkit/partnerkit/mockplatform/clock"
 	"github.com/partnerkit/partnerkit/mockplatform/dice"
@@ -247,10 +249,19 @@ func (p *Platform) token() string {
 // redeem spends the draft's code on an order if it fits and the order can be added.
 func (d *draft) redeem(o *order, add func() *Refusal) *Refusal {
 	given := d.params.Get(wire.FieldCode)
-	text, _ := given.Text()
+	return d.rules.spend(given, d.payway, d.inCurr, d.asked, func() *Refusal {
+		text, _ := given.Text()
+		o.code = &wire.RedeemedCode{Amount: d.amount, Code: strings.Clone(text), Currency: o.inCurr}
+		return add()
+	})
+}
+
+// spend spends a code if it is fresh and just what is asked for, and if then agrees.
+func (r *rules) spend(given wire.Value, payway, currency string, sum decimal.Decimal, then func() *Refusal) *Refusal {
 	refused := refusal(CheckCode, wire.CodeRefused(given))
-	c := d.rules.codes[text]
-	if c == nil || c.payway != d.payway || c.currency != d.inCurr || !c.amount.Equal(d.asked) {
+	text, _ := given.Text()
+	c := r.codes[text]
+	if c == nil || c.payway != payway || c.currency != currency || !c.amount.Equal(sum) {
 		return refused
 	}
 	c.mu.Lock()
@@ -258,8 +269,7 @@ func (d *draft) redeem(o *order, add func() *Refusal) *Refusal {
 	if c.state != codeFresh {
 		return refused
 	}
-	o.code = &wire.RedeemedCode{Amount: d.amount, Code: strings.Clone(text), Currency: o.inCurr}
-	if refused := add(); refused != nil {
+	if refused := then(); refused != nil {
 		return refused
 	}
 	c.state = codeUsed

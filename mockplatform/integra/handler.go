@@ -1,7 +1,6 @@
 package integra
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"net/http"
@@ -167,7 +166,7 @@ func (h *handler) servePage(w http.ResponseWriter, c *call, refusal *Refusal) {
 	h.p.desk.Serve(w, c.request, &traffic.Call{
 		Exchange: c.exchange, Body: c.body, Page: true,
 		Do: func(*fault.Plan) *fault.Answer {
-			var screen capture
+			var screen traffic.Capture
 			switch {
 			case refusal != nil:
 				h.pages.refused(&screen, c.request, refusal)
@@ -182,7 +181,7 @@ func (h *handler) servePage(w http.ResponseWriter, c *call, refusal *Refusal) {
 				h.pages.screen(&screen, c.request, who)
 			}
 			c.note(refusal, LostNone)
-			return screen.answer()
+			return screen.Answer()
 		},
 	})
 }
@@ -379,37 +378,4 @@ func (c *call) logIn() (visitor, *wire.NotifyTemplate, *Refusal) {
 		return fail(refuse(checkArg("paymentNotifyUrl"), wire.CodeInvalid, err.Error()))
 	}
 	return who, &template, nil
-}
-
-// capture is a ResponseWriter that keeps a page until it is in the journal.
-type capture struct {
-	header http.Header
-	status int
-	body   bytes.Buffer
-}
-
-// Header returns the headers to be sent.
-func (c *capture) Header() http.Header {
-	if c.header == nil {
-		c.header = http.Header{}
-	}
-	return c.header
-}
-
-// WriteHeader keeps the first status.
-func (c *capture) WriteHeader(status int) {
-	if c.status == 0 {
-		c.status = status
-	}
-}
-
-// Write appends to the page.
-func (c *capture) Write(b []byte) (int, error) {
-	c.WriteHeader(http.StatusOK)
-	return c.body.Write(b)
-}
-
-func (c *capture) answer() *fault.Answer {
-	c.WriteHeader(http.StatusOK)
-	return &fault.Answer{Status: c.status, Header: c.Header(), Body: c.body.Bytes()}
 }
