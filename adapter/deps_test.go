@@ -18,6 +18,7 @@ var may = map[string][]string{
 	"./adapter/worker":      {"./adapter", "./contract/money"},
 	"./adapter/integra":     {"./adapter", "./contract/money", "./contract/integra", "./adapter/outcall"},  // which carries its calls
 	"./adapter/anymoney":    {"./adapter", "./contract/money", "./contract/anymoney", "./adapter/outcall"}, // likewise
+	"./adapter/billing":     {"./adapter", "./contract/money", "./adapter/outcall"},                        // which carries its calls
 	"./adapter/reconcile":   {"./adapter", "./contract/money"},
 	"./adapter/outcall":     {"./adapter", "./contract/money"},
 	"./adapter/api":         {"./adapter", "./contract/money", "./adapter/ledger"},                    // whose balances and transfers it shows

@@ -47,20 +47,23 @@ const (
 // State is where a payment stands; docs/states.md draws the machine.
 type State string
 
-// The states of a payment. Received, Reserved, Confirming and Declining are work to do;
-// InDoubt waits for evidence or a person; Confirmed and Declined are final.
+// The states of a payment. InDoubt waits for evidence or a person; Confirmed and Declined are
+// final; all others are work to do. Capturing and Releasing exist only where the partner's own
+// billing keeps the funds (Policy.Billing): the ledger does that in the step itself.
 const (
 	Received   State = "received"   // stored and acknowledged, nothing decided
 	Reserved   State = "reserved"   // funds set aside; no call is known to have reached the platform
 	Confirming State = "confirming" // a call may have reached the platform, its outcome is unknown
+	Capturing  State = "capturing"  // the platform said yes; billing is being told
 	Confirmed  State = "confirmed"  // the platform said yes; captured
+	Releasing  State = "releasing"  // given up; billing is being told, since it may hold a reservation
 	Declining  State = "declining"  // nothing reserved; the platform is being told
 	Declined   State = "declined"   // final: no money moved
 	InDoubt    State = "in_doubt"   // refused after a call that may have landed; funds stay reserved
 )
 
 // States lists every state in the order of a payment's life.
-var States = []State{Received, Reserved, Confirming, Confirmed, Declining, Declined, InDoubt}
+var States = []State{Received, Reserved, Confirming, Capturing, Confirmed, Releasing, Declining, Declined, InDoubt}
 
 // Kinds lists every kind.
 var Kinds = []Kind{TopUp, Direct, Refund}
@@ -69,7 +72,13 @@ var Kinds = []Kind{TopUp, Direct, Refund}
 func (s State) Final() bool { return s == Confirmed || s == Declined }
 
 // HoldsFunds reports whether the state keeps the user's money reserved.
-func (s State) HoldsFunds() bool { return s == Reserved || s == Confirming || s == InDoubt }
+func (s State) HoldsFunds() bool {
+	switch s {
+	case Reserved, Confirming, Capturing, Releasing, InDoubt:
+		return true
+	}
+	return false
+}
 
 // Key makes two messages one payment: the platform's name and its own id for the payment
 // (32 characters; for our own payments the paymentHash).
@@ -91,7 +100,7 @@ type Payment struct {
 	RefundOf   int64        // a refund's original payment; otherwise 0
 	State      State
 	Version    int       // grows with every change; what a conditional update compares
-	Attempt    int       // platform calls begun in the present direction (confirm or decline)
+	Attempt    int       // calls begun in the present direction: confirm, decline, or a move at the billing
 	Owner      int64     // process that holds the lease; 0 when the row is free
 	NextAt     time.Time // retry time of a free row, end of the lease of a held one; zero when nothing is due
 	Reason     string    // why it was declined or is in doubt; "" otherwise

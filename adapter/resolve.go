@@ -24,8 +24,9 @@ type Resolution struct {
 
 // Resolved is the step out of doubt that a person decided on. Confirmed, the money that is
 // still reserved is captured (a refund's is restored); declined, it is released and nobody is
-// told, since the platform has given its last word already. Reason and name go into the
-// history, with whatever space they hold turned into single blanks.
+// told, since the platform has given its last word already. With billing, that is told first,
+// and the platform as well. Reason and name go into the history, with whatever space they hold
+// turned into single blanks.
 //
 // The error is ErrNotInDoubt, or wraps ErrInvalid and names the field.
 func (p Payment) Resolved(r Resolution, pol Policy, at time.Time) (Step, error) {
@@ -50,12 +51,17 @@ func (p Payment) Proven(credited bool, evidence string, pol Policy, at time.Time
 	return p.endDoubt(EventProven, credited, evidence, pol, at)
 }
 
-func (p Payment) endDoubt(kind EventKind, confirm bool, detail string, _ Policy, at time.Time) (Step, error) {
+func (p Payment) endDoubt(kind EventKind, confirm bool, detail string, pol Policy, at time.Time) (Step, error) {
 	if p.State != InDoubt {
 		return Step{}, fmt.Errorf("%w: payment %s is %s", ErrNotInDoubt, p.Key, p.State)
 	}
 	to := Declined
-	if confirm {
+	switch {
+	case pol.Billing && confirm:
+		to = Capturing
+	case pol.Billing && p.Kind != Refund:
+		to = Releasing
+	case confirm:
 		to = Confirmed
 	}
 	s := p.step(kind, to, at)
@@ -65,6 +71,10 @@ func (p Payment) endDoubt(kind EventKind, confirm bool, detail string, _ Policy,
 		s.After.Reason = detail
 	}
 	switch {
+	case pol.Billing:
+		if to != Declined { // free and due at once
+			s.After.Attempt, s.After.NextAt = 1, s.After.UpdatedAt
+		}
 	case confirm && p.Kind == Refund:
 		s.Move = Restore
 	case confirm:

@@ -74,7 +74,9 @@ const (
 	EventReserved  EventKind = "reserved"
 	EventNoFunds   EventKind = "no_funds"
 	EventConfirmed EventKind = "confirmed"
-	EventRetry     EventKind = "retry" // the call brought no answer; another follows
+	EventCaptured  EventKind = "captured" // by the partner's billing
+	EventReleased  EventKind = "released" // by the partner's billing
+	EventRetry     EventKind = "retry"    // the call brought no answer; another follows
 	EventRefused   EventKind = "refused"
 	EventInDoubt   EventKind = "in_doubt"
 	EventEvidence  EventKind = "evidence" // a remark: what the platform's books say about a payment in doubt
@@ -102,6 +104,9 @@ type Policy struct {
 	// acceptance; after it the payment is declined untold: 24 h by default, when the
 	// platform has expired it by itself.
 	DeclineFor time.Duration
+	// Billing says that the partner's own billing keeps the funds, not the ledger: steps move
+	// no money, and moves are calls of their own (Payment.Owes, Payment.Moved).
+	Billing bool
 }
 
 // step begins a step from p: the next version, at the given time.
@@ -126,10 +131,11 @@ func (p Payment) step(kind EventKind, to State, at time.Time) Step {
 
 // Decide is the step out of Received: the funds are reserved for the first call, or, when
 // there are not enough, the payment turns to Declining. A refund needs no funds.
-// The process that holds the lease keeps it, renewed, to make that call.
+// The process that holds the lease keeps it, renewed, to make that call. With billing only
+// refunds are decided so; others owe a reservation first.
 func (p Payment) Decide(pol Policy, at time.Time) (Step, error) {
-	if p.State != Received {
-		return Step{}, fmt.Errorf("decide payment %s: it is %s", p.Key, p.State)
+	if p.State != Received || p.Owes(pol) != NoMove {
+		return Step{}, fmt.Errorf("decide payment %s: it is %s and owes a move", p.Key, p.State)
 	}
 	s := p.step(EventReserved, Reserved, at)
 	s.After.Attempt = 1
@@ -146,7 +152,7 @@ func (p Payment) Decide(pol Policy, at time.Time) (Step, error) {
 // Refuse is the step out of Received for a user whose money is not asked for: nobody
 // registered the user with us, or the user is archived.
 func (p Payment) Refuse(reason string, pol Policy, at time.Time) Step {
-	return p.turnDown(EventNoFunds, reason, pol, at)
+	return p.turnDownUnreserved(reason, pol, at)
 }
 
 // turnDown leads to Declining, or for our own payments, which the platform never heard of,
@@ -177,6 +183,8 @@ func (p Payment) Answered(o Outcome, pol Policy, at time.Time) (Step, error) {
 		s = p.declineAnswered(o, pol, at)
 	case p.State != Reserved && p.State != Confirming:
 		return Step{}, fmt.Errorf("answer for payment %s: it is %s", p.Key, p.State)
+	case o.Verdict == Accepted && pol.Billing:
+		s = p.due(EventConfirmed, Capturing, pol, at)
 	case o.Verdict == Accepted:
 		s = p.step(EventConfirmed, Confirmed, at)
 		s.Move = Capture
@@ -186,6 +194,8 @@ func (p Payment) Answered(o Outcome, pol Policy, at time.Time) (Step, error) {
 	case o.Verdict == Refused && p.State == Confirming:
 		s = p.step(EventInDoubt, InDoubt, at)
 		s.After.Reason = refusal(o)
+	case o.Verdict == Refused && pol.Billing && p.Kind != Refund:
+		s = p.giveUp(EventRefused, refusal(o), pol, at)
 	case o.Verdict == Refused:
 		s = p.turnDown(EventRefused, refusal(o), pol, at)
 		if p.Kind != Refund {
@@ -198,12 +208,17 @@ func (p Payment) Answered(o Outcome, pol Policy, at time.Time) (Step, error) {
 	default:
 		return Step{}, fmt.Errorf("answer for payment %s: verdict %q", p.Key, o.Verdict)
 	}
-	s.Event.Attempt = p.Attempt
+	s.explain(p.Attempt, o)
+	return s, nil
+}
+
+// explain notes the call that led to the step.
+func (s *Step) explain(attempt int, o Outcome) {
+	s.Event.Attempt = attempt
 	s.Event.Verdict, s.Event.Code, s.Event.Took = o.Verdict, o.Code, o.Took
 	if o.Detail != "" {
 		s.Event.Detail = o.Detail
 	}
-	return s, nil
 }
 
 // declineAnswered: nothing is reserved, so a refused decline ends the matter as well.
@@ -219,7 +234,7 @@ func (p Payment) again(to State, pol Policy, at time.Time) Step {
 	s := p.step(EventRetry, to, at)
 	s.After.Owner = 0
 	s.After.Attempt++
-	s.After.NextAt = s.After.UpdatedAt.Add(pol.Retry(p.Attempt))
+	s.After.NextAt = s.After.UpdatedAt.Add(pol.Retry(max(p.Attempt, 1)))
 	return s
 }
 
@@ -235,7 +250,8 @@ func (p Payment) Claimed(owner int64, pol Policy, at time.Time) Step {
 		to = Confirming
 	}
 	s := p.step(EventTakenOver, to, at)
-	if p.Owner != 0 && p.Attempt > 0 {
+	// Whoever held it may have called: for a billing's reservation that is not written down first.
+	if p.Owner != 0 && (p.Attempt > 0 || p.Owes(pol) == Reserve) {
 		s.After.Attempt++
 	}
 	s.After.Owner = owner

@@ -30,6 +30,33 @@ type gate struct {
 	free    chan struct{} // closed to let held answers go
 	written chan struct{} // one for each held answer that was written
 	fuse    *fuse
+	spoil   func() fate // what becomes of the next call; nil lets all pass
+}
+
+// fate is what becomes of a call.
+type fate int
+
+const (
+	passed     fate = iota
+	failed          // it is answered 500 and not carried out
+	failedLate      // it is carried out and answered 500
+	lost            // it is carried out, and its answer lost
+)
+
+// spoils decides about every call from now on; nil lets all pass.
+func (g *gate) spoils(decide func() fate) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.spoil = decide
+}
+
+func (g *gate) fate() fate {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.spoil == nil {
+		return passed
+	}
+	return g.spoil()
 }
 
 func newGate(t *testing.T, upstream string) *gate {
@@ -122,6 +149,11 @@ func (g *gate) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err != nil { // the request was lost
 		panic(http.ErrAbortHandler)
 	}
+	fate := g.fate()
+	if fate == failed {
+		http.Error(w, "out of order", http.StatusInternalServerError)
+		return
+	}
 	req, err := http.NewRequest(r.Method, g.upstream+r.URL.RequestURI(), bytes.NewReader(sent)) //nolint:noctx // not the caller's: see above
 	if err != nil {
 		panic(err)
@@ -134,6 +166,13 @@ func (g *gate) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer func() { _ = res.Body.Close() }()
 	body, err := io.ReadAll(res.Body)
 	if err != nil {
+		panic(http.ErrAbortHandler)
+	}
+	switch fate {
+	case failedLate:
+		http.Error(w, "out of order", http.StatusInternalServerError)
+		return
+	case lost:
 		panic(http.ErrAbortHandler)
 	}
 	g.point()

@@ -35,6 +35,7 @@ func StoreSuite(t *testing.T, database func(testing.TB) string) {
 		"resolve at once":        testResolveConcurrently,
 		"user's payments":        testUserPayments,
 		"exclusive":              testExclusive,
+		"funds":                  testFunds,
 		"lose":                   testLost,
 		"lose at once":           testLostConcurrently,
 		"spend at once":          testSpendConcurrently,

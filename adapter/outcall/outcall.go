@@ -31,6 +31,7 @@ type Config struct {
 	DialTimeout time.Duration // for a connection, and again for TLS; 2 s
 	Connections int           // kept open while idle, as many as calls run at once; 64
 	MaxAnswer   int           // bytes of an answer that are read; 1 MiB
+	TLS         *tls.Config   // authorities and a certificate of our own; the system's authorities and none
 }
 
 // A Caller makes calls. It is safe for concurrent use.
@@ -77,13 +78,19 @@ func setDefault[T comparable](v *T, def T) {
 // pool returns the one pool of connections. HTTP/1.1 alone: HTTP/2 replays requests by rules
 // of its own.
 func pool(cfg Config) *http.Transport {
+	secure := cfg.TLS.Clone()
+	if secure == nil {
+		secure = &tls.Config{} // #nosec G402 -- its least version follows
+	}
+	secure.MinVersion = max(secure.MinVersion, tls.VersionTLS12)
+	secure.ClientSessionCache = tls.NewLRUClientSessionCache(0)
 	var onlyHTTP1 http.Protocols
 	onlyHTTP1.SetHTTP1(true)
 	return &http.Transport{
 		Proxy:               http.ProxyFromEnvironment,
 		DialContext:         (&net.Dialer{Timeout: cfg.DialTimeout}).DialContext,
 		TLSHandshakeTimeout: cfg.DialTimeout,
-		TLSClientConfig:     &tls.Config{MinVersion: tls.VersionTLS12, ClientSessionCache: tls.NewLRUClientSessionCache(0)},
+		TLSClientConfig:     secure,
 		Protocols:           &onlyHTTP1,
 		MaxIdleConns:        cfg.Connections,
 		MaxIdleConnsPerHost: cfg.Connections,
@@ -119,17 +126,26 @@ type Answer struct {
 
 // Post sends body, which may be nil, and returns the answer, whatever its status. Always POST:
 // net/http silently repeats a GET whose kept-alive connection breaks; a POST it repeats only if
-// no byte of it was written. The error wraps ErrNotSent, or the outcome is unknown; its text
+// no byte of it was written, or if it has an Idempotency-Key. The error wraps ErrNotSent, or the outcome is unknown; its text
 // holds no address.
 func (c *Caller) Post(ctx context.Context, address string, header map[string]string, body []byte) (Answer, error) {
+	return c.send(ctx, http.MethodPost, address, header, body)
+}
+
+// Get is Post for what only asks: it may be repeated without harm, as net/http does.
+func (c *Caller) Get(ctx context.Context, address string, header map[string]string) (Answer, error) {
+	return c.send(ctx, http.MethodGet, address, header, nil)
+}
+
+func (c *Caller) send(ctx context.Context, method, address string, header map[string]string, body []byte) (Answer, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.cfg.Timeout)
 	defer cancel()
-	var s sending
+	s := sending{replayed: header["Idempotency-Key"] != ""}
 	request := c.http.R().SetContext(s.watch(ctx)).SetHeaders(header)
 	if body != nil {
 		request.SetBody(body)
 	}
-	answer, err := request.Post(address)
+	answer, err := request.Execute(method, address)
 	switch {
 	case err != nil && !s.possible():
 		return Answer{}, fmt.Errorf("%w: %s", ErrNotSent, Clean(reason(err)))
@@ -157,12 +173,16 @@ func (c *Caller) read(r *http.Response) ([]byte, error) {
 // look at, but another goroutine calls it, and nothing promises that it has done so by the
 // time a call is given up. GotConn comes before any writing, in the caller's own goroutine,
 // so without it nothing was written. A second GetConn means that net/http starts over, which
-// with a POST it does only after having written nothing.
-type sending struct{ connected atomic.Bool }
+// with a POST it does only after having written nothing, unless it has an Idempotency-Key: that
+// it takes for leave to send it again.
+type sending struct {
+	connected atomic.Bool
+	replayed  bool
+}
 
 func (s *sending) watch(ctx context.Context) context.Context {
 	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
-		GetConn: func(string) { s.connected.Store(false) },
+		GetConn: func(string) { s.connected.CompareAndSwap(true, s.replayed) },
 		GotConn: func(httptrace.GotConnInfo) { s.connected.Store(true) },
 	})
 }

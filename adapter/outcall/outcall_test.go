@@ -111,3 +111,37 @@ func FuzzClean(f *testing.F) {
 		}
 	})
 }
+
+// A request with an Idempotency-Key is one that net/http sends again on another connection.
+// If that cannot be had, the first may have arrived nevertheless.
+func TestReplayedRequestMayHaveArrived(t *testing.T) {
+	t.Parallel()
+	l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // it does not wait
+	if err != nil {
+		t.Fatal(err)
+	}
+	arrived := make(chan struct{})
+	go func() { // answers once, then takes a request on the kept connection and is gone
+		conn, err := l.Accept()
+		if err != nil {
+			return
+		}
+		_ = l.Close()
+		buf := make([]byte, 4096)
+		_, _ = conn.Read(buf)
+		_, _ = conn.Write([]byte("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"))
+		_, _ = conn.Read(buf)
+		close(arrived)
+		_ = conn.Close()
+	}()
+	c := newCaller(t, outcall.Config{})
+	header := map[string]string{"Idempotency-Key": "k"}
+	if _, err := c.Post(t.Context(), "http://"+l.Addr().String(), header, []byte("{}")); err != nil {
+		t.Fatal(err)
+	}
+	_, err = c.Post(t.Context(), "http://"+l.Addr().String(), header, []byte("{}"))
+	<-arrived
+	if err == nil || errors.Is(err, outcall.ErrNotSent) {
+		t.Errorf("Post = %v; want an unknown outcome", err)
+	}
+}

@@ -35,6 +35,8 @@ type engine interface {
 	watch(ctx context.Context, wake func())
 	// sweep makes due what dead processes hold and returns how many there were.
 	sweep(ctx context.Context, now time.Time) (int64, error)
+	// alone reports whether no other process serves this database, as of the last sweep.
+	alone(ctx context.Context) (bool, error)
 	// announce tells other processes that work fell due.
 	announce(ctx context.Context)
 

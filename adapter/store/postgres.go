@@ -408,6 +408,12 @@ func (e *postgresEngine) sweep(ctx context.Context, now time.Time) (freed int64,
 	return freed, err
 }
 
+func (e *postgresEngine) alone(ctx context.Context) (bool, error) {
+	var others int64
+	err := one(ctx, e, `SELECT count(*) FROM processes WHERE id <> $1`, []any{e.owner()}, &others)
+	return others == 0, err
+}
+
 // announce speaks at most every 50 ms, which spares PostgreSQL a lock that notifying commits
 // queue for; what it leaves unsaid the others find within the period of their sweep.
 func (e *postgresEngine) announce(ctx context.Context) {

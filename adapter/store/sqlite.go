@@ -365,6 +365,9 @@ func (e *sqliteEngine) pragma(ctx context.Context, text string) error {
 
 func (e *sqliteEngine) sweep(context.Context, time.Time) (int64, error) { return 0, nil }
 
+// alone: serve keeps others out.
+func (e *sqliteEngine) alone(context.Context) (bool, error) { return true, nil }
+
 // exclusive: one process serves.
 func (e *sqliteEngine) exclusive(ctx context.Context, _ string, do func(context.Context) error) (bool, error) {
 	return true, do(ctx)

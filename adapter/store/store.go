@@ -39,6 +39,7 @@ type Config struct {
 	Database string         // sqlite:FILE or postgres://…; required
 	Policy   adapter.Policy // how long a claim leases; required to claim
 	Currency money.Currency // of the books; roubles
+	Funds    Funds          // who keeps the users' money; as it is in the books if empty
 	// Serve says that this process works on payments: it is known to others as long as it
 	// lives, and what its predecessors held falls due at once. On SQLite one process may.
 	Serve      bool
@@ -149,9 +150,11 @@ func (s *Store) begin(ctx context.Context) error {
 		return fmt.Errorf("the books are kept in %s with %d decimals, not in %s with %d", code, digits, s.cfg.Currency, s.cfg.Currency.Digits())
 	}
 	if s.cfg.Serve {
-		return s.db.serve(ctx, s.cfg.Now())
+		if err := s.db.serve(ctx, s.cfg.Now()); err != nil {
+			return err
+		}
 	}
-	return nil
+	return s.keepFunds(ctx)
 }
 
 // Run keeps this process known as alive, frees what dead ones held and fires Wake, until ctx

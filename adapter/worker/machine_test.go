@@ -25,6 +25,10 @@ import (
 // dies between any two steps. The steps, the pool and the store are the real ones, time is
 // virtual, and the platform is a model that knows what it owes.
 //
+// Funds are kept by the ledger or by a partner's billing, which is a model as well: it loses
+// requests and answers, carries out some late, and is short of funds or does not know users.
+// People decide about payments in doubt.
+//
 // However it goes: nothing is captured that the platform has not credited, nothing is
 // released that it has, no money appears or vanishes, and once everybody behaves, every
 // payment comes to its end or stands in doubt with its money kept.
@@ -44,6 +48,9 @@ func TestMachine(t *testing.T) {
 			"wait":      w.wait,
 			"crashSoon": w.crashSoon,
 			"replace":   w.replace,
+			"resolve":   w.resolve,
+			"late":      w.late,
+			"earn":      w.earn,
 		})
 		w.settle()
 	})
@@ -56,6 +63,7 @@ type machine struct {
 	database string
 	micros   atomic.Int64 // the virtual time; the store's committer asks for it as well
 	platform *modelPlatform
+	billing  *modelBilling // nil if the ledger keeps the funds
 	process  *process
 	n        int
 	known    []adapter.Payment // as they were first sent
@@ -69,6 +77,9 @@ func newMachine(rt *rapid.T, t *testing.T) *machine {
 	m.platform = &modelPlatform{
 		m: m, payments: map[string]*modelPayment{},
 		repeatFails: rapid.Bool().Draw(rt, "a repeat after success is refused"),
+	}
+	if rapid.Bool().Draw(rt, "billing keeps the funds") {
+		m.billing = newModelBilling(m)
 	}
 	m.start(true)
 	for i := range users3 {
@@ -130,22 +141,29 @@ func (p *process) Refuses(ctx context.Context, user string) (string, error) {
 func (m *machine) policy() adapter.Policy {
 	return adapter.Policy{
 		Lease: 10 * time.Second, DeclineFor: 24 * time.Hour,
-		Retry: func(n int) time.Duration { return time.Duration(n) * time.Second },
+		Retry:   func(n int) time.Duration { return time.Duration(n) * time.Second },
+		Billing: m.billing != nil,
 	}
 }
 
 func (m *machine) start(migrate bool) {
+	funds := store.Ledger
+	if m.billing != nil {
+		funds = store.Billing
+	}
 	s, err := store.Open(m.ctx(), store.Config{
-		Database: m.database, Policy: m.policy(), Serve: true, Migrate: migrate,
+		Database: m.database, Policy: m.policy(), Serve: true, Migrate: migrate, Funds: funds,
 		Now: m.now, Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
 	})
 	if err != nil {
 		m.t.Fatal(err)
 	}
 	m.process = &process{Store: s, left: -1}
-	m.process.pool, err = worker.New(m.process, m.platform, m.process, worker.Config{
-		Policy: m.policy(), Now: m.now, Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
-	})
+	cfg := worker.Config{Policy: m.policy(), Now: m.now, Log: slog.New(slog.NewTextHandler(io.Discard, nil))}
+	if m.billing != nil {
+		cfg.Funds = m.billing
+	}
+	m.process.pool, err = worker.New(m.process, m.platform, m.process, cfg)
 	if err != nil {
 		m.t.Fatal(err)
 	}
@@ -299,10 +317,49 @@ func (m *machine) check(rt *rapid.T) {
 		switch {
 		case p.State == adapter.Confirmed && !credited:
 			rt.Fatalf("%s %s is captured, and the platform knows nothing of it", p.Kind, p.Key)
-		case (p.State == adapter.Declined || p.State == adapter.Declining) && credited:
+		case (p.State == adapter.Declined || p.State == adapter.Declining || p.State == adapter.Releasing) && credited:
 			rt.Fatalf("%s %s is %s, and the platform has credited it", p.Kind, p.Key, p.State)
+		case m.billing != nil && !m.billing.agrees(p):
+			rt.Fatalf("%s %s is %s, and the billing has %q", p.Kind, p.Key, p.State, m.billing.made[p.Key.ID])
 		}
 	}
+}
+
+// resolve lets a person, who knows, decide about a payment in doubt.
+func (m *machine) resolve(rt *rapid.T) {
+	list, err := m.process.InDoubt(m.ctx())
+	if err != nil {
+		rt.Fatal(err)
+	}
+	if len(list) == 0 {
+		rt.Skip("nothing in doubt")
+	}
+	p := rapid.SampledFrom(list).Draw(rt, "payment")
+	step, err := p.Resolved(adapter.Resolution{Confirm: m.platform.credited(p.Key.ID), Reason: "seen", By: "Anna"}, m.policy(), m.now())
+	if err == nil {
+		_, err = m.process.Apply(m.ctx(), step)
+	}
+	if errors.Is(err, errDead) {
+		m.replace(rt)
+	} else if err != nil {
+		rt.Fatal(err)
+	}
+}
+
+// earn gives a user of the billing money.
+func (m *machine) earn(rt *rapid.T) {
+	if m.billing == nil {
+		rt.Skip("the ledger keeps the funds")
+	}
+	m.billing.available[userHash(rapid.IntRange(0, 1).Draw(rt, "user"))] += 500
+}
+
+// late lets a request to the billing arrive that nobody waits for any more.
+func (m *machine) late(rt *rapid.T) {
+	if m.billing == nil || len(m.billing.under) == 0 {
+		rt.Skip("nothing is on its way")
+	}
+	m.billing.arrive(rapid.IntRange(0, len(m.billing.under)-1).Draw(rt, "request"))
 }
 
 // audit recomputes the books.
@@ -339,9 +396,20 @@ func (m *machine) settle() {
 			m.drive(p)
 		}
 	}
+	if m.billing != nil { // what comes late finds enough funds
+		for user := range m.billing.available {
+			m.billing.available[user] += 1_000_000
+		}
+		for len(m.billing.under) > 0 {
+			m.billing.arrive(0)
+		}
+	}
 	m.check(m.t)
 	m.audit(m.t)
 	for _, p := range m.all() {
+		if m.billing != nil && m.billing.made[p.Key.ID] == adapter.Reserve && p.State != adapter.InDoubt {
+			m.t.Errorf("%s %s is %s, and the billing still holds its reservation", p.Kind, p.Key, p.State)
+		}
 		if !slices.Contains([]adapter.State{adapter.Confirmed, adapter.Declined, adapter.InDoubt}, p.State) {
 			m.t.Errorf("%s %s came to no end: %s", p.Kind, p.Key, p.State)
 		}

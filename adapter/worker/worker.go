@@ -1,5 +1,6 @@
 // Package worker carries accepted payments through: it reserves, calls the platform,
 // captures or releases, waits and tries again, and takes over what a dead process held.
+// Where the partner's own billing keeps the funds, it calls that as well.
 //
 // The row is the job. A payment that came while there was room is worked on at once by the
 // process that accepted it; everything else (overflow, retries, what others left behind) is
@@ -40,6 +41,12 @@ type Platform interface {
 	Call(ctx context.Context, p adapter.Payment) adapter.Outcome
 }
 
+// Funds makes the moves of funds that are kept outside of the store. It may be asked for the
+// same move of the same payment any number of times.
+type Funds interface {
+	Move(ctx context.Context, move adapter.Move, p adapter.Payment) adapter.Outcome
+}
+
 // Users tells whether we know a user.
 type Users interface {
 	// Refuses returns why money of the user is not asked for (adapter.ReasonUnknownUser or
@@ -50,6 +57,7 @@ type Users interface {
 // Config is how a pool works; zero fields take the defaults.
 type Config struct {
 	Policy      adapter.Policy
+	Funds       Funds            // required if, and only if, the policy says that billing keeps the funds
 	Workers     int              // payments worked on at once; 64
 	ReceiveOnly bool             // accepts are stored free for other replicas; nothing is claimed
 	Queue       int              // accepted payments that may wait for a worker in memory; 64
@@ -100,6 +108,8 @@ func New(store Store, platform Platform, users Users, cfg Config) (*Pool, error)
 		return nil, fmt.Errorf("%w: lease %s must be longer than the call timeout %s", adapter.ErrInvalid, cfg.Policy.Lease, cfg.CallTimeout)
 	case cfg.Policy.Retry == nil:
 		return nil, fmt.Errorf("%w: policy has no retry schedule", adapter.ErrInvalid)
+	case cfg.Policy.Billing != (cfg.Funds != nil):
+		return nil, fmt.Errorf("%w: the policy and the funds do not agree on who keeps the funds", adapter.ErrInvalid)
 	}
 	size := cfg.Workers + cfg.Queue
 	return &Pool{
@@ -329,29 +339,34 @@ func (p *Pool) Drive(ctx context.Context, pay adapter.Payment) (adapter.Payment,
 	}
 }
 
-// next is the step that the payment's state asks for; it may call the platform.
+// next is the step that the payment's state asks for; it may call the platform or the billing.
 func (p *Pool) next(ctx context.Context, pay adapter.Payment) (adapter.Step, error) {
-	switch pay.State {
-	case adapter.Received:
+	pol := p.cfg.Policy
+	if pay.State == adapter.Received {
 		reason, err := p.users.Refuses(ctx, pay.User)
 		switch {
 		case err != nil:
 			return adapter.Step{}, fmt.Errorf("look up user of payment %s: %w", pay.Key, err)
 		case reason == adapter.ReasonArchived && pay.Kind == adapter.Refund: // gets money, so let the platform say
 		case reason != "":
-			return pay.Refuse(reason, p.cfg.Policy, p.cfg.Now()), nil
+			return pay.Refuse(reason, pol, p.cfg.Now()), nil
 		}
-		return pay.Decide(p.cfg.Policy, p.cfg.Now())
-	case adapter.Reserved, adapter.Confirming, adapter.Declining:
-		if left := pay.NextAt.Sub(p.cfg.Now()); left < p.cfg.CallTimeout {
-			return adapter.Step{}, fmt.Errorf("payment %s: %s of the lease is left, too little for a call", pay.Key, left)
+		if pay.Owes(pol) == adapter.NoMove {
+			return pay.Decide(pol, p.cfg.Now())
 		}
-		call, cancel := context.WithTimeout(ctx, p.cfg.CallTimeout)
-		outcome := p.platform.Call(call, pay)
-		cancel()
-		return pay.Answered(outcome, p.cfg.Policy, p.cfg.Now())
 	}
-	return adapter.Step{}, fmt.Errorf("payment %s is %s: nothing to do", pay.Key, pay.State)
+	if pay.Owner == 0 || pay.NextAt.IsZero() {
+		return adapter.Step{}, fmt.Errorf("payment %s is %s: nothing to do", pay.Key, pay.State)
+	}
+	if left := pay.NextAt.Sub(p.cfg.Now()); left < p.cfg.CallTimeout {
+		return adapter.Step{}, fmt.Errorf("payment %s: %s of the lease is left, too little for a call", pay.Key, left)
+	}
+	call, cancel := context.WithTimeout(ctx, p.cfg.CallTimeout)
+	defer cancel()
+	if move := pay.Owes(pol); move != adapter.NoMove {
+		return pay.Moved(p.cfg.Funds.Move(call, move, pay), pol, p.cfg.Now())
+	}
+	return pay.Answered(p.platform.Call(call, pay), pol, p.cfg.Now())
 }
 
 // write applies a step, again and again while the store is out of order and the lease

@@ -54,6 +54,9 @@ func (f movementFlags) run(ctx context.Context, out io.Writer, log *slog.Logger,
 		return err
 	}
 	defer func() { err = errors.Join(err, st.Close()) }()
+	if kept, err := st.Funds(ctx); err != nil || kept != store.Ledger {
+		return errors.Join(err, fmt.Errorf("the %s keeps the funds: nothing is spent from the ledger here", kept))
+	}
 	var b ledger.Balance
 	err = by.act(ctx, st, "user/"+f.User, fmt.Sprintf("%s, key %s", amount, f.Key), func(ctx context.Context) error {
 		if _, err := st.User(ctx, f.User); err != nil {

@@ -67,7 +67,7 @@ type listPaymentsCmd struct {
 	databaseFlags
 	outputFlags
 	User   string          `placeholder:"HASH" help:"Only this user's."`
-	State  []adapter.State `placeholder:"STATE" help:"Only in these states: received, reserved, confirming, confirmed, declining, declined, in_doubt."`
+	State  []adapter.State `placeholder:"STATE" help:"Only in these states: received, reserved, confirming, capturing, confirmed, releasing, declining, declined, in_doubt."`
 	Kind   []adapter.Kind  `placeholder:"KIND" help:"Only of these kinds: topup, direct, refund."`
 	Before int64           `placeholder:"NUM" help:"Go on before this payment."`
 	Limit  int             `default:"50" placeholder:"N" help:"How many at most. Default: ${default}."`
@@ -175,6 +175,7 @@ type actFlags struct {
 	keyFlags
 	platformFlags
 	notifyFlags
+	fundsFlags
 	outputFlags
 	Key string `required:"" placeholder:"TEXT" help:"Your name for it: repeated under the same key it is the same payment, made once."`
 }
@@ -182,17 +183,28 @@ type actFlags struct {
 // act accepts a payment and carries it as far as it goes at once. If it is not settled then,
 // a running service goes on with it.
 func (f actFlags) act(ctx context.Context, out io.Writer, log *slog.Logger, by operator, make func(*store.Store) (adapter.Payment, error)) (err error) {
+	if err := refuse(f.fundsFlags.faults(false)); err != nil {
+		return err
+	}
 	p, err := openPartner(ctx, f.databaseFlags, f.keyFlags, f.platformFlags, f.notifyFlags, log)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, p.close()) }()
+	if kept, err := p.store.Funds(ctx); err != nil || kept != store.Funds(f.Funds) {
+		return errors.Join(err, fmt.Errorf("--funds=%s: the service keeps the funds in the %s", f.Funds, kept))
+	}
+	funds, err := f.openFunds(f.CallTimeout, 1, p.store, nil, log)
+	if err != nil {
+		return err
+	}
+	defer funds.close()
 	pay, err := make(p.store)
 	if err != nil {
 		return err
 	}
-	pol := policy(serveDefaults)
-	pool, err := worker.New(p.store, p.client, p.client, worker.Config{Policy: pol, CallTimeout: f.CallTimeout, Log: log})
+	pol := f.keptBy(policy(serveDefaults))
+	pool, err := worker.New(p.store, p.client, p.client, worker.Config{Policy: pol, Funds: funds.outside(), CallTimeout: f.CallTimeout, Log: log})
 	if err != nil {
 		return err
 	}

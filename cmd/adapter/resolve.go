@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/partnerkit/partnerkit/adapter"
+	"github.com/partnerkit/partnerkit/adapter/store"
 )
 
 type resolveCmd struct {
@@ -41,7 +42,13 @@ func (c resolveCmd) Run(ctx context.Context, out io.Writer, log *slog.Logger, by
 	if err != nil {
 		return err
 	}
-	service := adapter.NewService(st, noWorkers{}, policy(serveDefaults), time.Now)
+	kept, err := st.Funds(ctx)
+	if err != nil {
+		return err
+	}
+	pol := policy(serveDefaults)
+	pol.Billing = kept == store.Billing
+	service := adapter.NewService(st, noWorkers{}, pol, time.Now)
 	r := adapter.Resolution{Confirm: c.Confirm, Reason: c.Reason, By: cmp.Or(c.By, by.who)}
 	err = by.act(ctx, st, "payment/"+p.Key.ID, c.Reason, func(ctx context.Context) error {
 		p, err = service.Resolve(ctx, p, r)

@@ -28,6 +28,7 @@ type serveCmd struct {
 	booksFlags
 	entryFlags
 	apiFlags
+	fundsFlags
 	serveFlags
 }
 
@@ -46,7 +47,7 @@ On SIGTERM new requests are refused, running work is finished, waiting work is g
 // new comes in, then the workers, then the store, which has to outlive them both.
 func (c serveCmd) Run(ctx context.Context, log *slog.Logger) error {
 	err := refuse(c.databaseFlags.faults(), c.keyFlags.faults(c.databaseFlags), c.platformFlags.faults(),
-		c.notifyFlags.faults(), c.anymoneyFlags.faults(), c.apiFlags.faults(), c.booksFlags.faults(), c.entryFlags.faults(c.NotifyAuth), c.serveFlags.faults(c.CallTimeout))
+		c.notifyFlags.faults(), c.anymoneyFlags.faults(), c.apiFlags.faults(), c.booksFlags.faults(), c.fundsFlags.faults(c.AnymoneyURL != ""), c.entryFlags.faults(c.NotifyAuth), c.serveFlags.faults(c.CallTimeout))
 	if err != nil {
 		return err
 	}
@@ -65,11 +66,11 @@ func (c serveCmd) Run(ctx context.Context, log *slog.Logger) error {
 
 	var st *store.Store
 	metrics := web.NewMetrics(func(ctx context.Context) (web.Backlog, error) { return backlog(ctx, st) }, time.Now, log)
-	pol := policy(c.serveFlags)
+	pol := c.keptBy(policy(c.serveFlags))
 	st, err = store.Open(ctx, store.Config{
 		Database: c.Database, Currency: currency, Policy: pol, Log: log, Serve: true, Migrate: c.Migrate || c.isNew(),
-		MaxWaiting: c.MaxWaiting,
-		OnCommit:   func(s store.CommitStats) { metrics.Committed(s.Size, s.Took) },
+		MaxWaiting: c.MaxWaiting, Funds: store.Funds(c.Funds),
+		OnCommit: func(s store.CommitStats) { metrics.Committed(s.Size, s.Took) },
 	})
 	if err != nil {
 		return err
@@ -79,8 +80,13 @@ func (c serveCmd) Run(ctx context.Context, log *slog.Logger) error {
 		return errors.Join(err, st.Close())
 	}
 	defer client.Close()
+	funds, err := c.openFunds(c.CallTimeout, c.Workers, st, metrics.Called, log)
+	if err != nil {
+		return errors.Join(err, st.Close())
+	}
+	defer funds.close()
 	pool, err := worker.New(st, client, client, worker.Config{
-		Policy: pol, Workers: c.Workers, Queue: c.Queue, ReceiveOnly: c.ReceiveOnly,
+		Policy: pol, Funds: funds.outside(), Workers: c.Workers, Queue: c.Queue, ReceiveOnly: c.ReceiveOnly,
 		CallTimeout: c.CallTimeout, Grace: c.ShutdownGrace, Log: log,
 		OnStep: func(p adapter.Payment, _ adapter.Event) { metrics.Stepped(p) },
 	})

@@ -1,0 +1,88 @@
+package adapter
+
+import (
+	"fmt"
+	"time"
+)
+
+// Here is how a payment lives where the partner's own billing keeps the funds. The ledger's
+// moves are part of the steps that they belong to; the billing's are calls that may be lost.
+// So each has a state in which it is owed and repeated, under the payment's key, until it is
+// acknowledged: Received owes the reservation, Capturing the capture (of a refund, the money
+// given back), Releasing the release. Whatever the adapter gives up while the billing may hold
+// a reservation, it gives up by way of Releasing.
+
+// Owes is the move that the billing is to be asked for next; NoMove where there is none.
+func (p Payment) Owes(pol Policy) Move {
+	switch {
+	case !pol.Billing:
+	case p.State == Received && p.Kind != Refund:
+		return Reserve
+	case p.State == Capturing && p.Kind == Refund:
+		return Restore
+	case p.State == Capturing:
+		return Capture
+	case p.State == Releasing:
+		return Release
+	}
+	return NoMove
+}
+
+// Codes by which the billing refuses a reservation, as HTTP has them.
+const (
+	CodeNoFunds     = 402
+	CodeUnknownUser = 404
+)
+
+// Moved is the step that the billing's answer about the move that is owed leads to.
+//
+// Only a reservation can be refused: for want of funds, or because the billing does not know
+// the user. If an earlier call may have left a reservation nevertheless, it is released. A
+// refused capture or release cannot be, once the platform has said its word; it is repeated
+// until somebody has mended the billing. Unknown is not refused.
+func (p Payment) Moved(o Outcome, pol Policy, at time.Time) (Step, error) {
+	var s Step
+	switch move := p.Owes(pol); {
+	case move == NoMove:
+		return Step{}, fmt.Errorf("billing's answer for payment %s: it is %s", p.Key, p.State)
+	case o.Verdict == Accepted && move == Reserve:
+		s = p.due(EventReserved, Reserved, pol, at)
+	case o.Verdict == Accepted && move == Release:
+		s = p.turnDown(EventReleased, p.Reason, pol, at)
+	case o.Verdict == Accepted:
+		s = p.step(EventCaptured, Confirmed, at)
+	case o.Verdict == Refused && move == Reserve && o.Code == CodeNoFunds:
+		s = p.turnDownUnreserved(ReasonNoFunds, pol, at)
+	case o.Verdict == Refused && move == Reserve && o.Code == CodeUnknownUser:
+		s = p.turnDownUnreserved(ReasonUnknownUser, pol, at)
+	default:
+		s = p.again(p.State, pol, at)
+	}
+	s.explain(p.Attempt, o)
+	return s, nil
+}
+
+// turnDownUnreserved turns down a payment without a reservation, as far as is known: if the
+// billing has been asked for one before, it may have made it.
+func (p Payment) turnDownUnreserved(reason string, pol Policy, at time.Time) Step {
+	if p.Owes(pol) == Reserve && p.Attempt > 0 {
+		return p.giveUp(EventNoFunds, reason, pol, at)
+	}
+	return p.turnDown(EventNoFunds, reason, pol, at)
+}
+
+// giveUp leads to Releasing.
+func (p Payment) giveUp(kind EventKind, reason string, pol Policy, at time.Time) Step {
+	s := p.due(kind, Releasing, pol, at)
+	s.After.Reason = reason
+	s.Event.Detail = reason
+	return s
+}
+
+// due leads to a state that asks for a call, which the process that holds the lease makes.
+func (p Payment) due(kind EventKind, to State, pol Policy, at time.Time) Step {
+	s := p.step(kind, to, at)
+	s.After.Attempt = 1
+	s.After.NextAt = s.After.UpdatedAt.Add(pol.Lease)
+	return s
+}

@@ -1,0 +1,136 @@
+package adapter_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/partnerkit/partnerkit/adapter"
+)
+
+func billingPolicy() adapter.Policy {
+	pol := policy
+	pol.Billing = true
+	return pol
+}
+
+// The whole machine where the billing keeps the funds, one row per state, kind and answer.
+func TestMoved(t *testing.T) {
+	t.Parallel()
+	const (
+		yes, no, unsent, unknown = adapter.Accepted, adapter.Refused, adapter.NotSent, adapter.Unknown
+		topup, direct, refund    = adapter.TopUp, adapter.Direct, adapter.Refund
+		received, reserved       = adapter.Received, adapter.Reserved
+		capturing, confirmed     = adapter.Capturing, adapter.Confirmed
+		releasing, declining     = adapter.Releasing, adapter.Declining
+		declined                 = adapter.Declined
+	)
+	tests := []struct {
+		kind    adapter.Kind
+		from    adapter.State
+		attempt int
+		verdict adapter.Verdict
+		code    int
+		to      adapter.State
+		again   bool
+	}{
+		{topup, received, 0, yes, 201, reserved, false},
+		{topup, received, 0, unknown, 500, received, true},
+		{topup, received, 0, unsent, 0, received, true},
+		{topup, received, 0, no, 402, declining, false},
+		{topup, received, 0, no, 404, declining, false},
+		{topup, received, 0, no, 409, received, true}, // no reason of the user's
+		{topup, received, 1, no, 402, releasing, false},
+		{topup, received, 1, no, 404, releasing, false},
+		{direct, received, 0, no, 402, declined, false},
+		{direct, received, 2, no, 402, releasing, false},
+		{topup, capturing, 1, yes, 200, confirmed, false},
+		{topup, capturing, 1, no, 409, capturing, true},
+		{topup, capturing, 1, unknown, 0, capturing, true},
+		{refund, capturing, 1, yes, 201, confirmed, false},
+		{topup, releasing, 1, yes, 200, declining, false},
+		{direct, releasing, 1, yes, 200, declined, false},
+		{topup, releasing, 1, no, 409, releasing, true},
+		{topup, releasing, 1, unsent, 0, releasing, true},
+	}
+	for _, tt := range tests {
+		p := payment(t, tt.kind, tt.from)
+		p.Attempt = tt.attempt
+		s, err := p.Moved(adapter.Outcome{Verdict: tt.verdict, Code: tt.code}, billingPolicy(), t0)
+		if err != nil || s.After.State != tt.to || s.Move != adapter.NoMove || (s.Event.Kind == adapter.EventRetry) != tt.again {
+			t.Errorf("%s %s after %d calls, %s %d: %s to %s, move %q, %v; want %s", tt.kind, tt.from, tt.attempt, tt.verdict, tt.code, s.Event.Kind, s.After.State, s.Move, err, tt.to)
+		}
+		if tt.again && (s.After.Owner != 0 || s.After.Attempt != tt.attempt+1 || !s.After.NextAt.After(t0)) {
+			t.Errorf("%s %s, %s: comes again as %+v", tt.kind, tt.from, tt.verdict, s.After)
+		}
+	}
+}
+
+func TestAnsweredWithBilling(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		kind    adapter.Kind
+		from    adapter.State
+		verdict adapter.Verdict
+		to      adapter.State
+	}{
+		{adapter.TopUp, adapter.Reserved, adapter.Accepted, adapter.Capturing},
+		{adapter.TopUp, adapter.Reserved, adapter.Refused, adapter.Releasing},
+		{adapter.TopUp, adapter.Reserved, adapter.Unknown, adapter.Confirming},
+		{adapter.TopUp, adapter.Confirming, adapter.Refused, adapter.InDoubt},
+		{adapter.Direct, adapter.Reserved, adapter.Refused, adapter.Releasing},
+		{adapter.Refund, adapter.Reserved, adapter.Accepted, adapter.Capturing},
+		{adapter.Refund, adapter.Reserved, adapter.Refused, adapter.Declined},
+		{adapter.TopUp, adapter.Declining, adapter.Refused, adapter.Declined},
+	}
+	for _, tt := range tests {
+		s, err := payment(t, tt.kind, tt.from).Answered(adapter.Outcome{Verdict: tt.verdict}, billingPolicy(), t0)
+		if err != nil || s.After.State != tt.to || s.Move != adapter.NoMove {
+			t.Errorf("%s %s, %s: %s, move %q, %v; want %s", tt.kind, tt.from, tt.verdict, s.After.State, s.Move, err, tt.to)
+		}
+	}
+}
+
+// Whoever takes a payment over from a process that may have asked for a reservation knows
+// that there may be one.
+func TestClaimedWithBilling(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		kind  adapter.Kind
+		owner int64
+		pol   adapter.Policy
+		want  int
+	}{
+		{adapter.TopUp, 7, billingPolicy(), 1},
+		{adapter.TopUp, 0, billingPolicy(), 0}, // it was free: nobody has asked
+		{adapter.Refund, 7, billingPolicy(), 0},
+		{adapter.TopUp, 7, policy, 0},
+	} {
+		p := payment(t, tt.kind, adapter.Received)
+		p.Owner = tt.owner
+		if s := p.Claimed(8, tt.pol, t0); s.After.Attempt != tt.want {
+			t.Errorf("%s of owner %d, billing %t: attempt %d, want %d", tt.kind, tt.owner, tt.pol.Billing, s.After.Attempt, tt.want)
+		}
+	}
+}
+
+// A doubt that is ended is told to the billing first.
+func TestResolvedWithBilling(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		kind    adapter.Kind
+		confirm bool
+		to      adapter.State
+	}{
+		{adapter.TopUp, true, adapter.Capturing},
+		{adapter.TopUp, false, adapter.Releasing},
+		{adapter.Refund, true, adapter.Capturing},
+		{adapter.Refund, false, adapter.Declined},
+	} {
+		at := t0.Add(time.Hour)
+		s, err := inDoubt(t, tt.kind).Proven(tt.confirm, "the books", billingPolicy(), at)
+		due := s.After.Owner == 0 && s.After.NextAt.Equal(at) && s.After.Attempt == 1
+		if err != nil || s.After.State != tt.to || s.Move != adapter.NoMove || due == tt.to.Final() {
+			t.Errorf("%s, credited %t: %+v, %v; want %s", tt.kind, tt.confirm, s.After, err, tt.to)
+		}
+	}
+}
