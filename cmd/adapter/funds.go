@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"strings"
 	"time"
 
 	"github.com/partnerkit/partnerkit/adapter"
@@ -23,13 +22,12 @@ const billingTokenTTL = time.Minute
 
 // fundsFlags say who keeps the users' money.
 type fundsFlags struct {
-	Funds             string `group:"Funds" default:"ledger" placeholder:"WHERE" help:"Who keeps users' money: ledger (here) or billing (the partner's own system, docs/billing.openapi.yaml). Changed only while no payment is under way. Default: ${default}."`
-	BillingURL        string `group:"Funds" placeholder:"URL" help:"The billing's address, for example https://billing.example.com/partnerkit."`
-	BillingSecret     string `group:"Funds" placeholder:"TEXT" help:"Secret, 32 bytes or more, under which the billing's request tokens are signed (HS256). Prefer the environment or --billing-secret-file."`
-	BillingSecretFile string `group:"Funds" type:"path" placeholder:"FILE" help:"File with that secret."`
-	BillingCA         string `group:"Funds" type:"path" placeholder:"FILE" help:"PEM certificates of the authorities that vouch for the billing. Default: the system's."`
-	BillingCert       string `group:"Funds" type:"path" placeholder:"FILE" help:"PEM certificate that the adapter shows to the billing (mutual TLS)."`
-	BillingCertKey    string `group:"Funds" type:"path" placeholder:"FILE" help:"Its key, PEM."`
+	Funds          string `group:"Funds" default:"ledger" placeholder:"WHERE" help:"Who keeps users' money: ledger (here) or billing (the partner's own system, docs/billing.openapi.yaml). Changed only while no payment is under way. Default: ${default}."`
+	BillingURL     string `group:"Funds" placeholder:"URL" help:"The billing's address, for example https://billing.example.com/partnerkit."`
+	BillingSecret  secret `group:"Funds" placeholder:"TEXT" help:"Secret, 32 bytes or more, under which the billing's request tokens are signed (HS256), or file:NAME of a file with it. Not for the command line."`
+	BillingCA      string `group:"Funds" type:"path" placeholder:"FILE" help:"PEM certificates of the authorities that vouch for the billing. Default: the system's."`
+	BillingCert    string `group:"Funds" type:"path" placeholder:"FILE" help:"PEM certificate that the adapter shows to the billing (mutual TLS)."`
+	BillingCertKey string `group:"Funds" type:"path" placeholder:"FILE" help:"Its key, PEM."`
 }
 
 // faults; payins says that Any.Money's are taken, which credit users in the ledger.
@@ -60,20 +58,7 @@ func (f fundsFlags) faults(payins bool) (faults []error) {
 }
 
 // keys are those that sign the tokens of requests.
-func (f fundsFlags) keys() (token.Keys, error) {
-	text := f.BillingSecret
-	switch {
-	case text != "" && f.BillingSecretFile != "":
-		return token.Keys{}, errors.New("is given twice, with --billing-secret-file")
-	case f.BillingSecretFile != "":
-		raw, err := os.ReadFile(f.BillingSecretFile) //nolint:gosec // the operator names the file
-		if err != nil {
-			return token.Keys{}, err
-		}
-		text = strings.TrimSpace(string(raw))
-	}
-	return token.NewKeys([]byte(text))
-}
+func (f fundsFlags) keys() (token.Keys, error) { return token.NewKeys([]byte(f.BillingSecret)) }
 
 // tls is how the billing is known, and how it knows us.
 func (f fundsFlags) tls() (*tls.Config, error) {

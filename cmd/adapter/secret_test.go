@@ -24,10 +24,11 @@ func TestSecretFlagsAreSecret(t *testing.T) {
 	}
 	named := regexp.MustCompile(`(^|-)(key|key-previous|secret|password|token)$`)
 	names := map[string]bool{ // these are called so and hold none
-		"key":            true, // the caller's own name for a deposit or payment
-		"param-token":    true, // the name of a parameter
-		"tls-key":        true, // a file
-		"api-public-key": true, // a file, and nothing secret in it
+		"key":              true, // the caller's own name for a deposit or payment
+		"param-token":      true, // the name of a parameter
+		"tls-key":          true, // a file
+		"billing-cert-key": true, // a file
+		"api-public-key":   true, // a file, and nothing secret in it
 	}
 	checked := 0
 	err = kong.Visit(app.Model, func(node kong.Visitable, next kong.Next) error {
