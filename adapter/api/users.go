@@ -60,7 +60,8 @@ type PlatformUser struct {
 	LastsUntil   string `json:"lasts_until,omitempty" doc:"When the balance will be used up"`
 }
 
-func showPlatformUser(u adapter.PlatformUser) *PlatformUser {
+// ShowPlatformUser returns what the platform says as it is shown.
+func ShowPlatformUser(u adapter.PlatformUser) *PlatformUser {
 	v := &PlatformUser{
 		Balance: u.Balance, DailyBudget: u.DailyBudget, DailyExpense: u.DailyExpense, Site: u.Site, Status: u.Status, Progress: u.Progress,
 		Unread: u.Unread,
@@ -201,7 +202,7 @@ func (a *users) get(ctx context.Context, in *getUser) (*userAnswer, error) {
 	var refusal *adapter.Refusal
 	switch {
 	case err == nil:
-		answer.Body.Platform = showPlatformUser(live)
+		answer.Body.Platform = ShowPlatformUser(live)
 	case errors.As(err, &refusal), errors.Is(err, adapter.ErrUnanswered):
 		answer.Body.PlatformError = err.Error()
 	default:

@@ -154,24 +154,34 @@ func (g tokenGuard) identify(_, token string) (string, error) {
 }
 
 // GuardBySecret gives all addresses one secret as the last segment of their path, for
-// platforms that cut long addresses. It has 16 to 128 letters, digits, '-' and '_'; the
-// error wraps adapter.ErrInvalid.
-func GuardBySecret(secret string) (Guard, error) {
-	if len(secret) < 16 || len(secret) > 128 || !isPlain(secret) {
-		return nil, fmt.Errorf("%w: notification secret: want 16 to 128 letters, digits, '-' and '_'", adapter.ErrInvalid)
+// platforms that cut long addresses. Addresses under previous secrets, which it replaces, are
+// good as well. A secret has 16 to 128 letters, digits, '-' and '_'; the error wraps
+// adapter.ErrInvalid.
+func GuardBySecret(secret string, previous ...string) (Guard, error) {
+	var g secretGuard
+	for _, s := range append([]string{secret}, previous...) {
+		if len(s) < 16 || len(s) > 128 || !isPlain(s) {
+			return nil, fmt.Errorf("%w: notification secret: want 16 to 128 letters, digits, '-' and '_'", adapter.ErrInvalid)
+		}
+		g = append(g, "/"+s)
 	}
-	return secretGuard{"/" + secret}, nil
+	return g, nil
 }
 
-type secretGuard struct{ segment string }
+// secretGuard holds the segments that are good; addresses are made with the first.
+type secretGuard []string
 
-func (g secretGuard) prove(string) (string, string, error) { return g.segment, "", nil }
+func (g secretGuard) prove(string) (string, string, error) { return g[0], "", nil }
 
 func (g secretGuard) identify(segment, _ string) (string, error) {
-	switch {
-	case len(segment) <= 1:
+	if len(segment) <= 1 {
 		return "", errNoProof
-	case subtle.ConstantTimeCompare([]byte(segment), []byte(g.segment)) != 1:
+	}
+	good := 0
+	for _, s := range g {
+		good |= subtle.ConstantTimeCompare([]byte(segment), []byte(s))
+	}
+	if good != 1 {
 		return "", errBadProof
 	}
 	return "", nil

@@ -157,6 +157,19 @@ func (v *Vault) Open(user string, sealed []byte) (cryptKey string, err error) {
 	return string(plain), nil
 }
 
+// SealAnew returns a sealed crypt key as it reads under the current master key: the same bytes
+// if it was sealed under that one. An error is ErrSealed.
+func (v *Vault) SealAnew(user string, sealed []byte) ([]byte, error) {
+	cryptKey, err := v.Open(user, sealed)
+	if err != nil {
+		return nil, err
+	}
+	if current := v.masters[0].id(); [idLen]byte(sealed[1:headerLen]) == current {
+		return sealed, nil
+	}
+	return v.Seal(user, cryptKey), nil
+}
+
 // Secrets derives the 32-byte secret for a purpose from every master key, the current one
 // first: what signs and what else still verifies.
 func (v *Vault) Secrets(purpose string) [][]byte {

@@ -183,14 +183,15 @@ func (f platformFlags) faults() (faults []error) {
 
 // notifyFlags say how notifications reach us and what vouches for them.
 type notifyFlags struct {
-	NotifyURLBase  string        `group:"Notifications" placeholder:"URL" help:"Where the platform reaches this adapter, for example https://pay.example.com. It goes into the links that are handed out."`
-	NotifyAuth     string        `group:"Notifications" default:"token" placeholder:"MODE" help:"What vouches for a notification: token (signed, for one user), secret (a path segment), none (behind an allow-list). Default: ${default}."`
-	NotifySecret   secret        `group:"Notifications" placeholder:"TEXT" help:"The path segment of --notify-auth=secret, or file:NAME of a file with it."`
-	NotifyTokenTTL time.Duration `group:"Notifications" default:"168h" placeholder:"TIME" help:"How long a handed-out link's token is good. Default: ${default}."`
-	ParamID        string        `group:"Notifications" default:"id" placeholder:"NAME" help:"Name of the parameter with the payment's id. Default: ${default}."`
-	ParamAmount    string        `group:"Notifications" default:"amount" placeholder:"NAME" help:"Name of the parameter with the amount. Default: ${default}."`
-	ParamHash      string        `group:"Notifications" default:"hash" placeholder:"NAME" help:"Name of the parameter with the user's hash. Default: ${default}."`
-	ParamToken     string        `group:"Notifications" default:"token" placeholder:"NAME" help:"Name of the parameter with the token. Default: ${default}."`
+	NotifyURLBase        string        `group:"Notifications" placeholder:"URL" help:"Where the platform reaches this adapter, for example https://pay.example.com. It goes into the links that are handed out."`
+	NotifyAuth           string        `group:"Notifications" default:"token" placeholder:"MODE" help:"What vouches for a notification: token (signed, for one user), secret (a path segment), none (behind an allow-list). Default: ${default}."`
+	NotifySecretPrevious secret        `group:"Notifications" placeholder:"TEXT" help:"The secret that --notify-secret replaces, given likewise: links handed out with it stay good."`
+	NotifySecret         secret        `group:"Notifications" placeholder:"TEXT" help:"The path segment of --notify-auth=secret, or file:NAME of a file with it."`
+	NotifyTokenTTL       time.Duration `group:"Notifications" default:"168h" placeholder:"TIME" help:"How long a handed-out link's token is good. Default: ${default}."`
+	ParamID              string        `group:"Notifications" default:"id" placeholder:"NAME" help:"Name of the parameter with the payment's id. Default: ${default}."`
+	ParamAmount          string        `group:"Notifications" default:"amount" placeholder:"NAME" help:"Name of the parameter with the amount. Default: ${default}."`
+	ParamHash            string        `group:"Notifications" default:"hash" placeholder:"NAME" help:"Name of the parameter with the user's hash. Default: ${default}."`
+	ParamToken           string        `group:"Notifications" default:"token" placeholder:"NAME" help:"Name of the parameter with the token. Default: ${default}."`
 }
 
 func (f notifyFlags) faults() (faults []error) {
@@ -199,12 +200,15 @@ func (f notifyFlags) faults() (faults []error) {
 	}
 	switch f.NotifyAuth {
 	case "token", "none":
-		if f.NotifySecret != "" {
+		if f.NotifySecret != "" || f.NotifySecretPrevious != "" {
 			faults = append(faults, fmt.Errorf("--notify-secret: has no use with --notify-auth=%s", f.NotifyAuth))
 		}
 	case "secret":
 		if len(f.NotifySecret) < 16 || url.PathEscape(string(f.NotifySecret)) != string(f.NotifySecret) {
 			faults = append(faults, errors.New("--notify-secret: must be at least 16 characters that need no escaping in a path"))
+		}
+		if p := string(f.NotifySecretPrevious); p != "" && (len(p) < 16 || url.PathEscape(p) != p || p == string(f.NotifySecret)) {
+			faults = append(faults, errors.New("--notify-secret-previous: must be like --notify-secret, and another one"))
 		}
 	default:
 		faults = append(faults, errors.New("--notify-auth: must be token, secret or none"))

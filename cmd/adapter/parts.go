@@ -75,7 +75,11 @@ func newEndpoint(f notifyFlags, tokens *token.Notify) (*integra.Endpoint, error)
 	var err error
 	switch f.NotifyAuth {
 	case "secret":
-		guard, err = integra.GuardBySecret(string(f.NotifySecret))
+		var previous []string
+		if f.NotifySecretPrevious != "" {
+			previous = []string{string(f.NotifySecretPrevious)}
+		}
+		guard, err = integra.GuardBySecret(string(f.NotifySecret), previous...)
 	case "none":
 		guard = integra.Unguarded()
 	default:

@@ -22,7 +22,7 @@ func TestSecretFlagsAreSecret(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	named := regexp.MustCompile(`(^|-)(key|key-previous|secret|password|token)$`)
+	named := regexp.MustCompile(`(^|-)(key|secret|password|token)(-previous)?$`)
 	names := map[string]bool{ // these are called so and hold none
 		"key":              true, // the caller's own name for a deposit or payment
 		"param-token":      true, // the name of a parameter
