@@ -131,7 +131,7 @@ func (p Payment) step(kind EventKind, to State, at time.Time) Step {
 
 // Decide is the step out of Received: the funds are reserved for the first call, or, when
 // there are not enough, the payment turns to Declining. A refund needs no funds.
-// The process that holds the lease keeps it, renewed, to make that call. With billing only
+// The process that holds the lease keeps it to make that call. With billing only
 // refunds are decided so; others owe a reservation first.
 func (p Payment) Decide(pol Policy, at time.Time) (Step, error) {
 	if p.State != Received || p.Owes(pol) != NoMove {
@@ -139,7 +139,7 @@ func (p Payment) Decide(pol Policy, at time.Time) (Step, error) {
 	}
 	s := p.step(EventReserved, Reserved, at)
 	s.After.Attempt = 1
-	s.After.NextAt = at.Add(pol.Lease)
+	s.After.NextAt = p.lease(pol, at)
 	if p.Kind == Refund {
 		return s, nil
 	}
@@ -167,9 +167,18 @@ func (p Payment) turnDown(kind EventKind, reason string, pol Policy, at time.Tim
 	s.Event.Detail = reason
 	if to == Declining {
 		s.After.Attempt = 1
-		s.After.NextAt = at.Add(pol.Lease)
+		s.After.NextAt = p.lease(pol, at)
 	}
 	return s
+}
+
+// lease is the end of the lease for the call that follows. One that is hardly used goes on: as
+// long as next_at stays, a row is written without touching the index of what is due.
+func (p Payment) lease(pol Policy, at time.Time) time.Time {
+	if p.NextAt.Sub(at) >= pol.Lease-pol.Lease/10 {
+		return p.NextAt
+	}
+	return at.Add(pol.Lease)
 }
 
 // Answered is the step that an outcome of the present call leads to.

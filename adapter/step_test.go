@@ -170,11 +170,18 @@ func TestDecide(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if s.After.State != adapter.Reserved || s.Move != adapter.Reserve || s.After.NextAt != at.Add(policy.Lease) || s.After.Owner != 7 {
+		if s.After.State != adapter.Reserved || s.Move != adapter.Reserve || s.After.NextAt != t0.Add(policy.Lease) || s.After.Owner != 7 {
 			t.Errorf("step %+v", s)
 		}
 		if s.Short == nil || s.Short.After.State != adapter.Declining || s.Short.Move != adapter.NoMove || s.Short.After.Reason != adapter.ReasonNoFunds {
 			t.Errorf("short %+v", s.Short)
+		}
+	})
+	t.Run("renews a lease that is used by more than a tenth", func(t *testing.T) {
+		late := at.Add(time.Microsecond)
+		s, err := payment(t, adapter.TopUp, adapter.Received).Decide(policy, late)
+		if err != nil || s.After.NextAt != late.Add(policy.Lease) || s.Short.After.NextAt != late.Add(policy.Lease) {
+			t.Errorf("leased until %s, without funds %s, %v; want %s", s.After.NextAt, s.Short.After.NextAt, err, late.Add(policy.Lease))
 		}
 	})
 	t.Run("our own payment without funds ends at once", func(t *testing.T) {

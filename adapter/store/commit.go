@@ -127,6 +127,7 @@ func (c *committer) close() {
 type statements struct {
 	insertPayments  bulk
 	updatePayments  bulk
+	updateHeld      bulk // leaves next_at and its index alone
 	selectPayments  bulk // by number, locked
 	selectByKey     bulk
 	insertEvents    bulk
@@ -142,13 +143,17 @@ const paymentColumns = `num, platform, platform_id, kind, user_hash, amount, coa
 
 func newStatements(d dialect) statements {
 	insert, update := `INSERT`+d.or+` INTO `, `UPDATE`+d.or+` `
+	const (
+		changed = `state = v.column3, version = v.column2 + 1, attempt = v.column4, owner = v.column5,
+			reason = v.column6, updated_at = v.column7`
+		unchanged = `num = v.column1 AND version = v.column2`
+	)
 	return statements{
 		insertPayments: d.bulk(insert+`payments (platform, platform_id, kind, user_hash, amount, refund_of, state, version,
 			attempt, owner, next_at, reason, received_at, updated_at) `, "ttttiitiiiitii",
 			` ON CONFLICT (platform_id, platform) DO NOTHING RETURNING num, platform, platform_id`),
-		updatePayments: d.exact(update+`payments SET state = v.column3, version = v.column2 + 1, attempt = v.column4, owner = v.column5,
-			next_at = v.column6, reason = v.column7, updated_at = v.column8 FROM (`, "iitiiiti",
-			`) AS v WHERE num = v.column1 AND version = v.column2`),
+		updatePayments: d.exact(update+`payments SET `+changed+`, next_at = v.column8 FROM (`, "iitiitii", `) AS v WHERE `+unchanged),
+		updateHeld:     d.exact(update+`payments SET `+changed+` FROM (`, "iitiiti", `) AS v WHERE `+unchanged),
 		selectPayments: d.bulk(`SELECT `+paymentColumns+` FROM payments WHERE num IN (`, "i", `) ORDER BY num`+d.lock),
 		selectByKey: d.bulk(`SELECT `+paymentColumns+` FROM payments JOIN (`, "tt",
 			`) AS v ON platform_id = v.column2 AND platform = v.column1`),

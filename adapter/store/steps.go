@@ -28,6 +28,7 @@ type steps struct {
 	taken    map[int64]struct{}        // payments that have their step
 
 	payments  []any // rows to be written, value after value
+	held      []any // those of payments whose next_at stays
 	events    []any
 	transfers []any
 }
@@ -153,8 +154,15 @@ func stored(p adapter.Payment) adapter.Payment {
 // change queues the payment's row and its line of history.
 func (w *steps) change(st *adapter.Step) adapter.Payment {
 	after := stored(st.After)
-	w.payments = append(w.payments, after.Num, int64(st.Before.Version), string(after.State), int64(after.Attempt), after.Owner,
-		micros(after.NextAt), after.Reason, after.UpdatedAt.UnixMicro())
+	rows := &w.payments
+	if after.NextAt.Equal(st.Before.NextAt) {
+		rows = &w.held
+	}
+	*rows = append(*rows, after.Num, int64(st.Before.Version), string(after.State), int64(after.Attempt), after.Owner,
+		after.Reason, after.UpdatedAt.UnixMicro())
+	if rows == &w.payments {
+		*rows = append(*rows, micros(after.NextAt))
+	}
 	if e := st.Event; e.Kind != "" {
 		w.events = appendEvent(w.events, &e)
 	}
@@ -215,6 +223,7 @@ func (w *steps) write(t tx) {
 		}
 	}
 	t.add(sql.updatePayments.stmts(w.payments, nil)...)
+	t.add(sql.updateHeld.stmts(w.held, nil)...)
 	t.add(sql.updateBalances.stmts(balances, nil)...)
 	t.add(sql.insertEvents.stmts(w.events, nil)...)
 	t.add(sql.insertTransfers.stmts(w.transfers, nil)...)
