@@ -7,6 +7,7 @@ LINT    := $(GO) tool -modfile=.ci/lint.mod golangci-lint
 
 FUZZTIME  ?= 60s
 BENCHTIME ?= 5s
+SCHEDULES ?= 1000
 
 .DEFAULT_GOAL := help
 
@@ -43,6 +44,11 @@ check: ## format, vet, lint, tidy, imports, known vulnerabilities
 	$(GO) mod tidy -diff
 	$(GO) test -run 'TestImports' ./...
 	@GO='$(GO)' .ci/vuln
+
+.PHONY: schedules
+schedules: tools ## money under SCHEDULES random schedules of repeats, lost answers and crashes (1000)
+	$(GO) test -count=1 -timeout 1h ./adapter/worker ./adapter/anymoney ./adapter/reconcile \
+		-run 'TestMachine|TestAnythingMayFail|TestEvidenceIsNeverWrong' -rapid.checks $(SCHEDULES)
 
 .PHONY: fuzz
 fuzz: ## run every fuzz target for FUZZTIME (60s)
