@@ -1,8 +1,11 @@
 package cmd_test
 
 import (
+	"fmt"
 	"net/http"
+	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -172,4 +175,72 @@ func TestAdapterDownAtCallback(t *testing.T) {
 	w.start()
 	w.awaitPayin("order-2", "done")
 	w.has("1150.00")
+}
+
+// Orders are made, several at once, and paid while the adapter is killed at any point of any
+// call, again and again. KILL_ROUNDS and KILL_SEED choose how often and where. In the end each
+// button that was pressed is one order, paid once and credited once.
+func TestPayinsKilledAtRandom(t *testing.T) {
+	onBoth(t, func(t *testing.T, database string) {
+		dice, rounds := seeded(t), number(t, "KILL_ROUNDS", 12)
+		w := newWorld(t, database, "ADAPTER_ANYMONEY_POLL=1s")
+		token := w.run("token", "mint", "--name", "panel", "--scope", "payins:write")
+		press := func(key string) (p payin, status int) {
+			res, err := resty.New().SetBaseURL(w.adapter.URL).SetAuthToken(token).R().
+				SetHeader("Idempotency-Key", key).SetResult(&p).
+				SetBody(map[string]string{"user": w.user, "amount": "10", "in_curr": "RUB", "payway": "visamc"}).Post("/v1/payins")
+			if err != nil {
+				return p, 0 // it is dead
+			}
+			return p, res.StatusCode()
+		}
+		const each = 4 // orders a round; each makes at least one call, which passes three points
+		var keys []string
+		for round := range rounds {
+			w.start()
+			fuse := w.gate.light(1 + dice.IntN(3*each))
+			var buttons sync.WaitGroup
+			for n := range each {
+				key := fmt.Sprintf("button %d of round %d", n, round)
+				keys = append(keys, key)
+				pays := dice.IntN(2) == 0
+				buttons.Go(func() {
+					if p, _ := press(key); p.Order.LID != 0 && pays {
+						_ = w.platform.SetOrder(testContext(t), p.ExternalID, "done") // and the callback may find nobody
+					}
+				})
+			}
+			wait(t, fuse.burnt, 1)
+			w.kill()
+			close(fuse.goOn)
+			buttons.Wait()
+		}
+		w.start()
+		orders := map[int64]bool{}
+		for _, key := range keys {
+			p, err := stage.Until(testContext(t), func() (payin, bool, error) {
+				p, status := press(key)
+				if status != http.StatusOK && status != http.StatusCreated && status != http.StatusAccepted {
+					return p, false, fmt.Errorf("%s: status %d", key, status)
+				}
+				return p, p.Order.LID != 0, nil
+			})
+			must(t, err)
+			orders[p.Order.LID] = true
+			w.pay(p.ExternalID)
+			if p = w.awaitPayin(p.ExternalID, "done"); p.Credited != "10.00" {
+				t.Errorf("%s: %+v", key, p)
+			}
+		}
+		if len(orders) != len(keys) {
+			t.Errorf("%d orders for %d buttons", len(orders), len(keys))
+		}
+		w.has(fmt.Sprintf("%d.00", 1000+10*len(keys)))
+		var balances map[string]string
+		w.runJSON(&balances, "payins", "balance", "RUB")
+		if want := strconv.Itoa(10 * len(keys)); balances["RUB"] != want {
+			t.Errorf("the platform has credited %s RUB, want %s", balances["RUB"], want)
+		}
+		t.Logf("%d orders, %d creates, %d kills", len(keys), w.creates(), rounds)
+	})
 }

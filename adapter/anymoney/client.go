@@ -205,7 +205,11 @@ func (c *Client) call(ctx context.Context, m wire.Method, params wire.Object, o 
 
 // verdict tells a refusal of what was asked from one of how it was asked: a clock that is off
 // or a key that was changed must not decide about anybody's payment, so nothing was asked yet.
+// A code that nobody has heard of may mean anything, also that half of it was done.
 func verdict(code wire.Code) adapter.Verdict {
+	if code.Message() == "" {
+		return adapter.Unknown
+	}
 	switch code {
 	case wire.CodeInternal:
 		return adapter.Unknown

@@ -233,6 +233,7 @@ func TestAnswers(t *testing.T) {
 		{name: "taken", create: true, member: "error", object: refusal(wire.CodeUnique), want: result{Verdict: adapter.Refused, Code: -32091, Taken: true}},
 		{name: "taken, by get", member: "error", object: refusal(wire.CodeUnique), want: result{Verdict: adapter.Refused, Code: -32091}},
 		{name: "the platform failed", create: true, member: "error", object: refusal(wire.CodeInternal), want: result{Verdict: adapter.Unknown, Code: -32603}},
+		{name: "an error that nobody has heard of", create: true, member: "error", object: refusal(-32031), want: result{Verdict: adapter.Unknown, Code: -32031}},
 		{name: "our clock is off", create: true, member: "error", object: refusal(wire.CodeRequestWindow), want: result{Verdict: adapter.NotSent, Code: -32013}},
 		{name: "merchant inactive", create: true, member: "error", object: refusal(wire.CodeMerchantInvalid), want: result{Verdict: adapter.NotSent, Code: -32015}},
 		{name: "another order", object: without("externalid", wire.Text("order-2")), want: result{Verdict: adapter.Unknown}, detail: `about order "order-2"`},
