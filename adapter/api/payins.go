@@ -11,6 +11,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/partnerkit/partnerkit/adapter"
+	"github.com/partnerkit/partnerkit/contract/money"
 )
 
 // The scopes of tokens.
@@ -196,6 +197,9 @@ type payinAnswer struct {
 
 func (a *payins) create(ctx context.Context, in *createPayin) (*payinAnswer, error) {
 	b := in.Body
+	if err := payinSum(b.Amount, b.InCurr, b.OutCurr); err != nil {
+		return nil, err
+	}
 	p, first, err := a.payins.Create(ctx, adapter.PayinRequest{
 		ExternalID: b.ExternalID, Key: in.Key, User: b.User, Amount: b.Amount, InCurr: b.InCurr, OutCurr: b.OutCurr,
 		Payway: b.Payway, Payer: b.Payer, Contact: b.Contact, Code: b.Code,
@@ -203,6 +207,8 @@ func (a *payins) create(ctx context.Context, in *createPayin) (*payinAnswer, err
 	switch {
 	case errors.Is(err, adapter.ErrNotFound):
 		return nil, huma.Error422UnprocessableEntity("no such user", &huma.ErrorDetail{Location: "body.user", Message: "nobody registered this user", Value: b.User})
+	case errors.Is(err, adapter.ErrConflict):
+		return nil, typed(ProblemKeyReused, http.StatusUnprocessableEntity, err.Error())
 	case err != nil:
 		return nil, explain(ctx, a.log, err)
 	case p.Status == adapter.PayinRefused:
@@ -218,6 +224,26 @@ func (a *payins) create(ctx context.Context, in *createPayin) (*payinAnswer, err
 	return answer, nil
 }
 
+// payinSum refuses a sum that no payin can be of, by its field.
+func payinSum(amount, inCurr, outCurr string) error {
+	const code = "must be the code of a currency: upper-case letters and digits"
+	if _, err := adapter.PayinCurrency(inCurr); err != nil {
+		return wrong("body.in_curr", code, inCurr)
+	}
+	if _, err := adapter.PayinCurrency(outCurr); outCurr != "" && err != nil {
+		return wrong("body.out_curr", code, outCurr)
+	}
+	_, err := adapter.PayinAmount(amount, inCurr)
+	var format *money.FormatError
+	switch {
+	case errors.As(err, &format):
+		return wrong("body.amount", string(format.Fault), amount)
+	case err != nil:
+		return wrong("body.amount", err.Error(), amount)
+	}
+	return nil
+}
+
 type calcPayin struct {
 	Body struct {
 		Amount  string `json:"amount" maxLength:"32" example:"256.13"`
@@ -230,6 +256,9 @@ type calcPayin struct {
 type quoteAnswer struct{ Body Quote }
 
 func (a *payins) calc(ctx context.Context, in *calcPayin) (*quoteAnswer, error) {
+	if err := payinSum(in.Body.Amount, in.Body.InCurr, in.Body.OutCurr); err != nil {
+		return nil, err
+	}
 	q, err := a.payins.Calc(ctx, in.Body.Amount, in.Body.InCurr, in.Body.OutCurr, in.Body.Payway)
 	if err != nil {
 		return nil, explain(ctx, a.log, err)

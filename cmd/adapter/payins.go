@@ -25,6 +25,18 @@ type payinsCmd struct {
 	Balance payinBalanceCmd `cmd:"" help:"Print what the merchant has at Any.Money."`
 }
 
+// Help follows the list of commands.
+func (payinsCmd) Help() string {
+	return `The address, merchant and key of Any.Money come from the environment or the --config file, as for adapter serve. A running service takes the callbacks; without one, payins get shows what is stored.
+
+Examples:
+  adapter payins calc 115 UAH visamc --out-curr USD
+  adapter payins create c81e728d9d4c2f636f067f89cc14862c 256.13 RUB visamc --key "order 1042"
+  adapter payins get 7d793037a0760186574b0282f2f435e7
+  adapter payins list --status new,unsure
+  adapter payins balance`
+}
+
 // askFlags are those of the commands that only ask Any.Money.
 type askFlags struct {
 	anymoneyFlags
