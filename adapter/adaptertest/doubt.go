@@ -151,3 +151,93 @@ func testExclusive(t *testing.T, f *fixture) {
 		t.Errorf("after it the same ran: %t, %v", ran, err)
 	}
 }
+
+// Users are active between two moments if a payment of theirs can have been carried out then.
+func testActiveUsers(t *testing.T, f *fixture) {
+	const many = 40
+	begin := f.clock.Now()
+	var users []string
+	for i := range many { // one a day, in the order of days
+		user := AddUser(t, f.Store, 100+i, 10_00)
+		users = append(users, user)
+		if _, _, err := f.Accept(t.Context(), TopUp(t, user, 1_00, f.clock.Now())); err != nil {
+			t.Fatal(err)
+		}
+		due, err := f.Claim(t.Context(), 1)
+		if err != nil || len(due) != 1 {
+			t.Fatalf("claimed %d, %v", len(due), err)
+		}
+		if p := f.answer(t, f.decide(t, due[0]), adapter.Accepted); p.State != adapter.Confirmed {
+			t.Fatalf("it is %s", p.State)
+		}
+		f.clock.Advance(24 * time.Hour)
+	}
+	onDay := func(n int) time.Time { return begin.Add(time.Duration(n) * 24 * time.Hour) }
+	for _, tt := range []struct{ from, to int }{{0, 1}, {10, 11}, {10, 13}, {39, 41}, {20, 20}} {
+		got, err := f.ActiveUsers(t.Context(), onDay(tt.from).Add(-time.Minute), onDay(tt.to).Add(-time.Minute))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var want []string
+		want = append(want, users[tt.from:min(tt.to, many)]...)
+		equal(t, fmt.Sprint("active on days ", tt), got, want)
+	}
+
+	waiting := f.accept(t, 1_00) // unfinished: active until it is carried out, whenever that is
+	got, err := f.ActiveUsers(t.Context(), onDay(90), onDay(91))
+	if err != nil {
+		t.Fatal(err)
+	}
+	equal(t, "active with a payment that waits", got, []string{waiting.User})
+}
+
+// Comparisons are kept once for each user and date, and listed by date and user.
+func testReconciliations(t *testing.T, f *fixture) {
+	day := func(n int) time.Time { return time.Date(2026, 11, n, 0, 0, 0, 0, time.UTC) }
+	save := func(date, user int, result adapter.ReconcileResult) adapter.Reconciliation {
+		r := adapter.Reconciliation{
+			Date: day(date), User: Hash(user), Result: result, At: f.clock.Now(), Open: 2, Text: "so",
+			Credits: RUB(300), Refunds: RUB(10), Income: RUB(250), Outcome: RUB(-70), Difference: RUB(-50), Payments: []int64{1, 22, 333},
+		}
+		if err := f.SaveReconciliation(t.Context(), r); err != nil {
+			t.Fatal(err)
+		}
+		return r
+	}
+	save(3, 1, adapter.ReconcileUnread)
+	a := save(3, 1, adapter.ReconcileDiffers) // in the place of the one before
+	b := save(3, 2, adapter.ReconcileAgrees)
+	c := save(4, 2, adapter.ReconcileUnread)
+	d := save(5, 1, adapter.ReconcileDiffers)
+	for _, tt := range []struct {
+		name   string
+		filter adapter.ReconciliationFilter
+		want   []adapter.Reconciliation
+	}{
+		{"all", adapter.ReconciliationFilter{}, []adapter.Reconciliation{d, c, a, b}},
+		{"a user's", adapter.ReconciliationFilter{User: Hash(2)}, []adapter.Reconciliation{c, b}},
+		{"of two dates", adapter.ReconciliationFilter{From: day(3), To: day(4)}, []adapter.Reconciliation{c, a, b}},
+		{"what differs", adapter.ReconciliationFilter{Result: adapter.ReconcileDiffers}, []adapter.Reconciliation{d, a}},
+		{"what nobody knows", adapter.ReconciliationFilter{Result: "fine"}, nil},
+		{"the first", adapter.ReconciliationFilter{Limit: 1}, []adapter.Reconciliation{d}},
+		{"those after it", adapter.ReconciliationFilter{Date: day(5), After: Hash(1)}, []adapter.Reconciliation{c, a, b}},
+		{"the last", adapter.ReconciliationFilter{Date: day(3), After: Hash(1)}, []adapter.Reconciliation{b}},
+	} {
+		got, err := f.Reconciliations(t.Context(), tt.filter)
+		if err != nil {
+			t.Fatal(err)
+		}
+		equal(t, tt.name, got, tt.want)
+	}
+
+	for _, r := range []adapter.ReconcileRun{{Date: day(4), Users: 9}, {Date: day(2), Users: 1}, {Date: day(4), At: f.clock.Now(), Users: 3, Agree: 1, Differ: 1, Unread: 1}} {
+		if err := f.SaveReconcileRun(t.Context(), r); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got, err := f.ReconcileRuns(t.Context(), day(3), day(9))
+	if err != nil {
+		t.Fatal(err)
+	}
+	equal(t, "runs", got, []adapter.ReconcileRun{{Date: day(4), At: f.clock.Now(), Users: 3, Agree: 1, Differ: 1, Unread: 1}})
+}

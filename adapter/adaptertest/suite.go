@@ -36,6 +36,8 @@ func StoreSuite(t *testing.T, database func(testing.TB) string) {
 		"user's payments":        testUserPayments,
 		"exclusive":              testExclusive,
 		"funds":                  testFunds,
+		"active users":           testActiveUsers,
+		"reconciliations":        testReconciliations,
 		"lose":                   testLost,
 		"lose at once":           testLostConcurrently,
 		"spend at once":          testSpendConcurrently,

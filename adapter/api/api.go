@@ -73,6 +73,8 @@ type Config struct {
 	Payins   Payins         // nil without Any.Money: then there are no payins
 	Store    PayinStore     // required with Payins
 
+	Reconciliations Reconciliations
+
 	Act     Act    // keeps the audit log; nil for none
 	Version string // of the program, for the document
 	Now     func() time.Time
@@ -112,6 +114,9 @@ func New(cfg Config) http.Handler {
 	}
 	if cfg.Ledger != nil {
 		(&accounts{Config: cfg, once: o}).mount(h)
+	}
+	if cfg.Reconciliations != nil {
+		(&reconciliations{cfg}).mount(h)
 	}
 	if cfg.Payins != nil {
 		(&payins{payins: cfg.Payins, store: cfg.Store, log: cfg.Log}).mount(h)

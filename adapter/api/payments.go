@@ -137,7 +137,7 @@ func stored(p adapter.Payment) result[Payment] {
 
 type listPayments struct {
 	User   string    `query:"user" maxLength:"32" doc:"Only this user's"`
-	State  []string  `query:"state" doc:"Only in these, joined by commas" enum:"received,reserved,confirming,confirmed,declining,declined,in_doubt"`
+	State  []string  `query:"state" doc:"Only in these, joined by commas" enum:"received,reserved,confirming,capturing,confirmed,releasing,declining,declined,in_doubt"`
 	Kind   []string  `query:"kind" doc:"Only these, joined by commas" enum:"topup,direct,refund"`
 	From   time.Time `query:"from" doc:"Received at or after this time" example:"2026-11-01T00:00:00Z"`
 	To     time.Time `query:"to" doc:"Received before this time" example:"2026-12-01T00:00:00Z"`

@@ -200,7 +200,7 @@ func (d *Doubts) account(ctx context.Context, p adapter.Payment, w window) (acco
 	}
 	var acc account
 	for _, q := range payments {
-		decided, err := decidedByPerson(ctx, d.store, q)
+		decided, err := d.decided(ctx, q)
 		if err != nil {
 			return account{}, err
 		}
@@ -211,15 +211,12 @@ func (d *Doubts) account(ctx context.Context, p adapter.Payment, w window) (acco
 	return acc, nil
 }
 
-// decidedByPerson reports whether a person ended a doubt about the payment.
-func decidedByPerson(ctx context.Context, history interface {
-	History(ctx context.Context, num int64) ([]adapter.Event, error)
-}, p adapter.Payment,
-) (bool, error) {
+// decided reports whether a person ended a doubt about the payment.
+func (d *Doubts) decided(ctx context.Context, p adapter.Payment) (bool, error) {
 	if p.State != adapter.Confirmed && p.State != adapter.Declining && p.State != adapter.Declined {
 		return false, nil
 	}
-	events, err := history.History(ctx, p.Num)
+	events, err := d.store.History(ctx, p.Num)
 	return slices.ContainsFunc(events, func(e adapter.Event) bool { return e.Kind == adapter.EventResolved }), err
 }
 

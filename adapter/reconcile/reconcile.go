@@ -66,6 +66,11 @@ type Config struct {
 	Log      *slog.Logger     // slog.Default
 	// OnStep observes every doubt that evidence ended.
 	OnStep func(p adapter.Payment, e adapter.Event)
+	// OnReconciled observes every comparison of a user's day.
+	OnReconciled func(r adapter.Reconciliation)
+
+	Nightly  time.Duration  // the time of day, UTC, at which all users of the last day are compared; midnight
+	Currency money.Currency // of the books; roubles
 }
 
 func (c *Config) fill() {
@@ -88,5 +93,11 @@ func (c *Config) fill() {
 	}
 	if c.OnStep == nil {
 		c.OnStep = func(adapter.Payment, adapter.Event) {}
+	}
+	if c.OnReconciled == nil {
+		c.OnReconciled = func(adapter.Reconciliation) {}
+	}
+	if c.Currency == (money.Currency{}) {
+		c.Currency = money.RUB
 	}
 }

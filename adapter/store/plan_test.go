@@ -44,6 +44,12 @@ func TestNoQueryScansThePayments(t *testing.T) {
 			t.Error(err)
 		}
 	}
+	if _, err := s.UserPayments(ctx, "u", time.Now(), time.Now()); err != nil {
+		t.Error(err)
+	}
+	if _, err := s.ActiveUsers(ctx, time.Now(), time.Now()); err != nil {
+		t.Error(err)
+	}
 	reads := append(recorder.reads, &stmt{sql: s.sql.due, args: []any{int64(1), int64(1)}})
 	for _, st := range reads {
 		var plan []string

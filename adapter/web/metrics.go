@@ -31,6 +31,7 @@ type Metrics struct {
 	calls         *prometheus.HistogramVec
 	callbacks     *prometheus.CounterVec
 	payins        *prometheus.HistogramVec
+	reconciled    *prometheus.CounterVec
 	commitSize    prometheus.Histogram
 	commitTime    prometheus.Histogram
 }
@@ -65,6 +66,10 @@ func NewMetrics(backlog func(context.Context) (Backlog, error), now func() time.
 			Help:    "Time from a payin's request to its end, by status and by whether the user was credited; its count is that of payins ended by this process.",
 			Buckets: []float64{.1, 1, 10, 60, 300, 900, 1800, 3600, 21600, 86400, 604800},
 		}, []string{"status", "credited"}),
+		reconciled: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Namespace: namespace, Subsystem: subsystem, Name: "reconciliations_total",
+			Help: "Users' days compared with the platform's books, by result: agrees, differs, unread.",
+		}, []string{"result"}),
 		commitSize: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Namespace: namespace, Subsystem: subsystem, Name: "commit_size",
 			Help:    "Accepted payments and steps written by one commit.",
@@ -76,8 +81,11 @@ func NewMetrics(backlog func(context.Context) (Backlog, error), now func() time.
 			Buckets: []float64{.00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1},
 		}),
 	}
+	for _, r := range adapter.ReconcileResults { // a counter that is not there cannot be alarmed on
+		m.reconciled.WithLabelValues(string(r))
+	}
 	m.registry.MustRegister(
-		m.notifications, m.payments, m.calls, m.callbacks, m.payins, m.commitSize, m.commitTime,
+		m.notifications, m.payments, m.calls, m.callbacks, m.payins, m.reconciled, m.commitSize, m.commitTime,
 		&backlogCollector{
 			backlog: backlog, now: now,
 			unfinished: prometheus.NewDesc(prometheus.BuildFQName(namespace, subsystem, "payments"),
@@ -120,6 +128,11 @@ func (m *Metrics) PayinStepped(p adapter.Payin, e adapter.PayinEvent) {
 	if p.Status.Settled() && e.From != e.To {
 		m.payins.WithLabelValues(string(p.Status), strconv.FormatBool(!p.Credited.IsZero())).Observe(p.UpdatedAt.Sub(p.CreatedAt).Seconds())
 	}
+}
+
+// Reconciled counts a user's day that was compared with the platform's books.
+func (m *Metrics) Reconciled(r adapter.Reconciliation) {
+	m.reconciled.WithLabelValues(string(r.Result)).Inc()
 }
 
 // Committed observes a commit of so many accepted payments and steps.

@@ -64,9 +64,13 @@ func (c serveCmd) mountAPI(server *web.Server, keys *vault.Vault, st *store.Stor
 	if err != nil {
 		return err
 	}
+	var ledger api.Ledger // left out where the billing keeps the funds
+	if c.Funds == string(store.Ledger) {
+		ledger = st
+	}
 	calls := api.New(api.Config{
 		Verify: verifier(tokens), Revoked: st.TokenRevoked, Rate: c.APIRate, Burst: c.APIBurst,
-		Users: users, Payments: service, Ledger: st, Records: st, Requests: st, Currency: currency, Payins: payins, Store: st,
+		Users: users, Payments: service, Ledger: ledger, Records: st, Reconciliations: st, Requests: st, Currency: currency, Payins: payins, Store: st,
 		Act: st.Act, Version: version, Log: log,
 	})
 	server.Handle(api.Base+"{call:.*}", calls)

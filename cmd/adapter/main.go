@@ -45,6 +45,7 @@ type cli struct {
 	Ledger    ledgerCmd    `cmd:"" help:"Users' money: deposit, withdraw, balance, statement, verify."`
 	Payments  paymentsCmd  `cmd:"" help:"List and show payments, pay directly, refund."`
 	Payins    payinsCmd    `cmd:"" help:"Any.Money: make orders that credit users, and see what became of them."`
+	Reconcile reconcileCmd `cmd:"" help:"Compare users' days with the platform's books."`
 	Token     tokenCmd     `cmd:"" help:"Mint, list and revoke tokens."`
 	Keys      keysCmd      `cmd:"" help:"Put the users' crypt keys under a new master key."`
 	Audit     auditCmd     `cmd:"" help:"What persons did: who, what, on what, when, with what result."`

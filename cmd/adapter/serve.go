@@ -118,7 +118,11 @@ func (c serveCmd) Run(ctx context.Context, log *slog.Logger) error {
 
 	background := map[string]runner{"payins": payinWork}
 	if !c.ReceiveOnly {
-		background["doubts"] = reconcile.NewDoubts(st, client, c.reconcile(pol, metrics, log))
+		books := c.reconcile(pol, metrics, log)
+		background["doubts"] = reconcile.NewDoubts(st, client, books)
+		if c.ReconcileAt != "off" {
+			background["reconciliation"] = reconcile.NewDaily(st, client, books)
+		}
 	}
 	return c.runAll(ctx, log, addr.String(), server, pool, background, st)
 }

@@ -1,0 +1,310 @@
+package reconcile
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/partnerkit/partnerkit/adapter"
+	"github.com/partnerkit/partnerkit/contract/money"
+)
+
+// DailyStore is what the daily comparison needs of the store.
+type DailyStore interface {
+	UserPayments(ctx context.Context, user string, from, to time.Time) ([]adapter.Payment, error)
+	// ActiveUsers lists the users with payments that can have been carried out between two moments.
+	ActiveUsers(ctx context.Context, from, to time.Time) ([]string, error)
+	// SaveReconciliation keeps a comparison in the place of an older one of the same user and date.
+	SaveReconciliation(ctx context.Context, r adapter.Reconciliation) error
+	Reconciliations(ctx context.Context, f adapter.ReconciliationFilter) ([]adapter.Reconciliation, error)
+	SaveReconcileRun(ctx context.Context, r adapter.ReconcileRun) error
+	// ReconcileRuns lists the runs of the dates from the first to the last, in their order.
+	ReconcileRuns(ctx context.Context, first, last time.Time) ([]adapter.ReconcileRun, error)
+	Exclusive(ctx context.Context, name string, do func(context.Context) error) (ran bool, err error)
+}
+
+// A Daily compares users' days with the platform's books: every night all users that were
+// active, and on demand one.
+//
+// Compared is the income, which what our payments credited must be part of. Payments near the
+// edges of a day, under way or in doubt may be part of it. Less than what is certain is always
+// a difference; more is one only where nothing but the adapter tops up (Config.Sole), since
+// users' card payments inside the platform's page are not told to partners. A refund must be
+// in the outcome, or have lowered the income. What users spend is in the outcome too and is
+// not known here.
+//
+// Payments and ledger say the same (ledger verify), so this is the ledger against the platform,
+// and where the partner's billing keeps the funds, what that has acknowledged.
+type Daily struct {
+	cfg      Config
+	store    DailyStore
+	platform Platform
+}
+
+// NewDaily returns a Daily that is not running yet.
+func NewDaily(store DailyStore, platform Platform, cfg Config) *Daily {
+	cfg.fill()
+	return &Daily{cfg: cfg, store: store, platform: platform}
+}
+
+// catchUp is how many nights back what was left undone is made up for.
+const catchUp = 7
+
+// Run compares every day at Config.Nightly until ctx is done. Of several replicas one does.
+func (d *Daily) Run(ctx context.Context) error {
+	for {
+		timer := time.NewTimer(untilClock(d.cfg.Now(), d.cfg.Nightly))
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return nil
+		}
+		_, err := d.store.Exclusive(ctx, "reconcile", d.Night)
+		if err != nil && ctx.Err() == nil {
+			d.cfg.Log.ErrorContext(ctx, "reconciliation failed; the next night makes up for it", "err", err)
+		}
+	}
+}
+
+// untilClock is how long it is until the time of day, UTC, comes next; never nothing.
+func untilClock(now time.Time, clock time.Duration) time.Duration {
+	next := date(now.UTC()).Add(clock)
+	for !next.After(now) {
+		next = next.Add(day)
+	}
+	return next.Sub(now)
+}
+
+// LastDate is the newest date that is over wherever the platform may be, and whose figures
+// lag no more.
+func (d *Daily) LastDate() time.Time {
+	return d.cfg.Calendar.first(d.cfg.Now().Add(-d.cfg.Settle)).Add(-day)
+}
+
+// Night compares the last date that is over, and of the week before it whatever was not
+// compared or could not be read.
+func (d *Daily) Night(ctx context.Context) error {
+	last := d.LastDate()
+	runs, err := d.store.ReconcileRuns(ctx, last.Add(-(catchUp-1)*day), last)
+	if err != nil {
+		return err
+	}
+	first := last
+	if len(runs) > 0 {
+		first = runs[0].Date // nothing is made up for that was never begun
+	}
+	for at := first; !at.After(last); at = at.Add(day) {
+		i := slices.IndexFunc(runs, func(r adapter.ReconcileRun) bool { return r.Date.Equal(at) })
+		if i >= 0 && runs[i].Unread == 0 {
+			continue
+		}
+		var users []string
+		run := adapter.ReconcileRun{Date: at}
+		if i < 0 {
+			users, err = d.activeUsers(ctx, at)
+		} else {
+			run = runs[i]
+			run.Users, run.Unread = run.Users-run.Unread, 0
+			users, err = d.unread(ctx, at)
+		}
+		if err == nil {
+			err = d.all(ctx, run, users)
+		}
+		if err != nil {
+			return fmt.Errorf("reconcile %s: %w", at.Format(time.DateOnly), err)
+		}
+	}
+	return nil
+}
+
+// All compares a date for every user that was active on it.
+func (d *Daily) All(ctx context.Context, at time.Time) error {
+	users, err := d.activeUsers(ctx, at)
+	if err != nil {
+		return err
+	}
+	return d.all(ctx, adapter.ReconcileRun{Date: date(at)}, users)
+}
+
+func (d *Daily) activeUsers(ctx context.Context, at time.Time) ([]string, error) {
+	return d.store.ActiveUsers(ctx, at.Add(-day), at.Add(3*day))
+}
+
+func (d *Daily) unread(ctx context.Context, at time.Time) (users []string, err error) {
+	f := adapter.ReconciliationFilter{From: at, To: at, Result: adapter.ReconcileUnread, Limit: 500}
+	for {
+		page, err := d.store.Reconciliations(ctx, f)
+		if err != nil || len(page) == 0 {
+			return users, err
+		}
+		for _, r := range page {
+			users = append(users, r.User)
+		}
+		f.Date, f.After = at, page[len(page)-1].User
+	}
+}
+
+// all compares a date for the users and adds them to the run. A platform that is out of order
+// is asked no more than a few users in a row: the rest is left to the next night.
+func (d *Daily) all(ctx context.Context, run adapter.ReconcileRun, users []string) error {
+	const patience = 20
+	inARow := 0
+	for _, user := range users {
+		r := adapter.Reconciliation{Date: run.Date, User: user, Result: adapter.ReconcileUnread, Text: "the platform was out of order"}
+		if inARow < patience {
+			var err error
+			if r, err = d.compare(ctx, user, run.Date); err != nil {
+				return err
+			}
+		}
+		if err := d.keep(ctx, r); err != nil {
+			return err
+		}
+		run.Users++
+		inARow++
+		switch r.Result {
+		case adapter.ReconcileUnread:
+			run.Unread++
+			continue
+		case adapter.ReconcileDiffers:
+			run.Differ++
+		case adapter.ReconcileAgrees:
+			run.Agree++
+		}
+		inARow = 0
+	}
+	run.At = whole(d.cfg.Now())
+	if err := d.store.SaveReconcileRun(ctx, run); err != nil {
+		return err
+	}
+	level := d.cfg.Log.InfoContext
+	if run.Differ+run.Unread > 0 {
+		level = d.cfg.Log.WarnContext
+	}
+	level(ctx, "reconciled", "date", run.Date.Format(time.DateOnly), "users", run.Users, "agree", run.Agree, "differ", run.Differ, "unread", run.Unread)
+	return nil
+}
+
+// User compares a date for one user and keeps the result.
+func (d *Daily) User(ctx context.Context, user string, at time.Time) (adapter.Reconciliation, error) {
+	r, err := d.compare(ctx, user, date(at))
+	if err != nil {
+		return r, err
+	}
+	return r, d.keep(ctx, r)
+}
+
+func (d *Daily) keep(ctx context.Context, r adapter.Reconciliation) error {
+	if r.At.IsZero() {
+		r.At = whole(d.cfg.Now())
+	}
+	if err := d.store.SaveReconciliation(ctx, r); err != nil {
+		return err
+	}
+	d.cfg.OnReconciled(r)
+	if r.Result == adapter.ReconcileDiffers {
+		d.cfg.Log.WarnContext(ctx, "reconciliation differs", "date", r.Date.Format(time.DateOnly), "user", r.User,
+			"credits", r.Credits, "income", r.Income, "difference", r.Difference, "text", r.Text, "payments", r.Payments)
+	}
+	return nil
+}
+
+func whole(t time.Time) time.Time { return t.UTC().Truncate(time.Microsecond) }
+
+// compare reads both sides. An error is one of our own side; the platform's is a result.
+func (d *Daily) compare(ctx context.Context, user string, at time.Time) (adapter.Reconciliation, error) {
+	w := window{calendar: d.cfg.Calendar, first: at, last: at, asked: d.cfg.Now(), settle: d.cfg.Settle}
+	zero := money.New(0, d.cfg.Currency)
+	r := adapter.Reconciliation{
+		Date: at, User: user, At: whole(w.asked), Result: adapter.ReconcileUnread,
+		Credits: zero, Refunds: zero, Income: zero, Outcome: zero, Difference: zero,
+	}
+	books, err := d.platform.Day(ctx, user, at)
+	if err != nil {
+		if ctx.Err() != nil {
+			return r, ctx.Err()
+		}
+		r.Text = err.Error()
+		return r, nil
+	}
+	r.Income, r.Outcome = books.Income, books.Outcome
+
+	acc, refunds, behind, err := d.gather(ctx, user, w)
+	if err != nil {
+		return r, err
+	}
+	r.Credits, r.Refunds = money.New(acc.known, d.cfg.Currency), money.New(refunds, d.cfg.Currency)
+	r.Open, r.Payments = len(acc.open), behind
+	if r.Difference, err = r.Income.Sub(r.Credits); err != nil {
+		return r, err
+	}
+	r.Result = adapter.ReconcileAgrees
+	if r.Text = differs(acc, r, d.cfg.Sole); r.Text != "" {
+		r.Result = adapter.ReconcileDiffers
+	}
+	return r, nil
+}
+
+// gather sums up our side: credits and open payments, refunds that are certain (minor units),
+// and the numbers of all of them.
+func (d *Daily) gather(ctx context.Context, user string, w window) (acc account, refunds int64, behind []int64, err error) {
+	payments, err := d.store.UserPayments(ctx, user, w.first.Add(-day-d.cfg.Settle), w.last.Add(3*day))
+	if err != nil {
+		return acc, 0, nil, err
+	}
+	for _, p := range payments {
+		// Here a person's decision counts like any other: if it was mistaken, it shows.
+		c, ok := creditOf(p, false, w.asked, w.settle)
+		if !ok || w.place(c) == outside {
+			continue
+		}
+		acc.add(w, c)
+		if c.sure && p.Kind == adapter.Refund && w.place(c) == inside {
+			refunds += p.Amount.Minor()
+		}
+		if len(behind) < adapter.MaxBehind {
+			behind = append(behind, p.Num)
+		}
+	}
+	return acc, refunds, behind, nil
+}
+
+// differs says what is wrong between an account and the platform's figures, or "".
+func differs(acc account, r adapter.Reconciliation, sole bool) string {
+	left := r.Difference.Minor()
+	amount := func(minor int64) string { return money.New(minor, r.Income.Currency()).Text() }
+	switch {
+	case left < acc.total:
+		return fmt.Sprintf("the platform has %s less than was paid to it", amount(acc.total-left))
+	case r.Refunds.Minor() > max(0, -left)-r.Outcome.Minor() && (sole || left <= 0): // neither in the outcome nor taken off the income
+		return fmt.Sprintf("refunds of %s are not in the platform's outcome of %s", r.Refunds.Text(), r.Outcome.Text())
+	case !sole || acc.explains(left):
+		return ""
+	}
+	return fmt.Sprintf("the platform has %s that no payment explains", amount(left))
+}
+
+// explains reports whether some of what is open adds up to an amount. Where that is too much
+// to try, it may.
+func (a *account) explains(minor int64) (found bool) {
+	if len(a.open) > maxOpen {
+		return true
+	}
+	a.sums(func(sum int64, _ func(int) bool) bool {
+		found = found || sum == minor
+		return !found
+	})
+	return found
+}
+
+// ParseClock reads a time of day such as 04:30.
+func ParseClock(text string) (time.Duration, error) {
+	t, err := time.Parse("15:04", text)
+	if err != nil {
+		return 0, errors.New("must be a time of day such as 04:30")
+	}
+	return time.Duration(t.Hour())*time.Hour + time.Duration(t.Minute())*time.Minute, nil
+}

@@ -1,0 +1,58 @@
+package adapter
+
+import (
+	"time"
+
+	"github.com/partnerkit/partnerkit/contract/money"
+)
+
+// ReconcileResult is what the comparison of one user's day came to.
+type ReconcileResult string
+
+// The results of a comparison.
+const (
+	ReconcileAgrees  ReconcileResult = "agrees"
+	ReconcileDiffers ReconcileResult = "differs"
+	ReconcileUnread  ReconcileResult = "unread" // the platform's figures could not be had
+)
+
+// ReconcileResults lists every result.
+var ReconcileResults = []ReconcileResult{ReconcileAgrees, ReconcileDiffers, ReconcileUnread}
+
+// A Reconciliation compares what one user paid to the platform on one of its dates: here and there.
+type Reconciliation struct {
+	Date   time.Time // the platform's date, as midnight UTC
+	User   string
+	Result ReconcileResult
+	At     time.Time // when it was compared; UTC, microseconds
+
+	Credits    money.Amount // what our payments credited on that date for certain
+	Refunds    money.Amount // what our refunds took back on that date for certain
+	Open       int          // payments more that may or may not belong to that date, or be carried out at all
+	Income     money.Amount // the platform's
+	Outcome    money.Amount // the platform's, negative; users' spending is in it
+	Difference money.Amount // Income less Credits
+
+	Text     string  // what differs, or why it could not be read; "" if it agrees
+	Payments []int64 // the numbers of the payments behind these figures, the first MaxBehind of them
+}
+
+// MaxBehind bounds the payments that a Reconciliation names.
+const MaxBehind = 100
+
+// A ReconciliationFilter chooses reconciliations; empty fields choose all.
+type ReconciliationFilter struct {
+	From, To time.Time // dates, both included
+	User     string
+	Result   ReconcileResult
+	Date     time.Time // with After, a cursor: go on after this date and user
+	After    string
+	Limit    int // 50 if 0
+}
+
+// A ReconcileRun sums up the comparison of all users that were active on a date.
+type ReconcileRun struct {
+	Date                         time.Time
+	At                           time.Time
+	Users, Agree, Differ, Unread int
+}
