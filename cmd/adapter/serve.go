@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -43,9 +45,16 @@ Platform notifications come to /integra/notify, Any.Money's callbacks to /anymon
 On SIGTERM new requests are refused, running work is finished, waiting work is given back.`
 }
 
+// gcPercent is GOGC unless the environment says otherwise: the heap is small beside the
+// database's cache, and collecting it half as often costs a few MiB and spares up to a tenth of the CPU.
+const gcPercent = 200
+
 // Run serves until ctx is done. The parts stop in order: first the listener, so that nothing
 // new comes in, then the workers, then the store, which has to outlive them both.
 func (c serveCmd) Run(ctx context.Context, log *slog.Logger) error {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(gcPercent)
+	}
 	err := refuse(c.databaseFlags.faults(), c.keyFlags.faults(c.databaseFlags), c.platformFlags.faults(),
 		c.notifyFlags.faults(), c.anymoneyFlags.faults(), c.apiFlags.faults(), c.booksFlags.faults(), c.fundsFlags.faults(c.AnymoneyURL != ""), c.entryFlags.faults(c.NotifyAuth), c.serveFlags.faults(c.CallTimeout))
 	if err != nil {
