@@ -36,11 +36,12 @@ func forbidden(from, to string) string {
 		"clock":     nil, // time, chance and record know nothing of what they serve
 		"dice":      nil,
 		"journal":   nil,
+		"doctor":    {root + "/journal"},
 		"fault":     {root + "/clock", root + "/journal"}, // rules wait, and look at exchanges
 		"traffic":   parts,
-		"integra":   append(parts, "./contract/money", "./contract/integra", "./internal/page", root+"/dice", root+"/traffic"),
-		"anymoney":  append(parts, "./contract/money", "./contract/anymoney", "./internal/page", root+"/dice", root+"/traffic"),
-		"robokassa": append(parts, "./contract/money", "./contract/robokassa", "./internal/page", root+"/dice", root+"/traffic"),
+		"integra":   append(parts, "./contract/money", "./contract/integra", "./internal/page", root+"/dice", root+"/doctor", root+"/traffic"),
+		"anymoney":  append(parts, "./contract/money", "./contract/anymoney", "./internal/page", root+"/dice", root+"/doctor", root+"/traffic"),
+		"robokassa": append(parts, "./contract/money", "./contract/robokassa", "./internal/page", root+"/dice", root+"/doctor", root+"/traffic"),
 		"control":   {"*"},
 		"webui":     {"*"},
 	}

@@ -291,6 +291,65 @@ func TestPresets(t *testing.T) {
 	}
 }
 
+// A sum of the table makes trouble for its own payment, and for no other.
+func TestMagicAmounts(t *testing.T) {
+	t.Parallel()
+	s := mockplatform.Start(t, frozen)
+	var mu sync.Mutex
+	heard := map[string]int{}
+	partner := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		mu.Lock()
+		defer mu.Unlock()
+		heard[r.URL.Query().Get("id")]++
+	}))
+	defer partner.Close()
+	u := newUser(t, s, partner.URL+"/?id={id}")
+	for _, tt := range []struct {
+		amount   string
+		heard    int
+		statuses string // of three confirmations
+		credited bool   // by the first
+	}{
+		{"4040", 1, "[200 200 200]", true},
+		{"4040.09", 1, "[200 200 200]", true},
+		{"4040.01", 2, "[200 200 200]", true},
+		{"4040.02", 2, "[200 200 200]", true},
+		{"4040.04", 1, "[200 200 200]", true},
+		{"4040.07", 0, "[200 200 200]", true},
+		{"4040.11", 1, "[0 200 200]", true},
+		{"4040.12", 1, "[0 200 200]", false},
+		{"4040.13", 1, "[503 503 503]", false},
+		{"4040.17", 1, "[500 200 200]", true},
+	} {
+		id := u.topUp(tt.amount)
+		if err := s.Clock().Advance(t.Context(), time.Minute); err != nil {
+			t.Fatal(err)
+		}
+		before := u.balance()
+		statuses := []int{u.confirm(id, tt.amount)}
+		credited := u.balance() != before
+		statuses = append(statuses, u.confirm(id, tt.amount), u.confirm(id, tt.amount))
+		mu.Lock()
+		if heard[id] != tt.heard || fmt.Sprint(statuses) != tt.statuses || credited != tt.credited {
+			t.Errorf("%s: heard %d times, confirmed %v, credited by the first %v; want %+v", tt.amount, heard[id], statuses, credited, tt)
+		}
+		mu.Unlock()
+	}
+	if status, answer := control(t, s, "PATCH", "/settings", `{"magic_amounts":false}`); status != 200 {
+		t.Fatalf("%d %s", status, answer)
+	}
+	if id := u.topUp("4040.13"); u.confirm(id, "4040.13") != 200 {
+		t.Error("the amount is magic though that was turned off")
+	}
+	hash := strings.Repeat("d", 32)
+	pay := wire.DoPaymentArgs{PaymentSum: "4040.11", PaymentHash: hash, UserLogin: "alice"}
+	s.Reset()
+	u = newUser(t, s, partner.URL)
+	if status, _ := u.call(wire.DoPayment, pay); status != 0 || u.balance() != "4040.11" {
+		t.Errorf("a direct payment: status %d, balance %s", status, u.balance())
+	}
+}
+
 func TestFaultsAreRefused(t *testing.T) {
 	t.Parallel()
 	s := mockplatform.Start(t)

@@ -101,6 +101,7 @@ func (c *call) formMerchant(form wire.Form) (*merchant, *Refusal) {
 	}
 	c.exchange.Partner = m.lid
 	if m.sciKey.VerifyForm(form) != nil {
+		c.exchange.Diagnosis = c.diagnoseForm(m, form)
 		return nil, wrongSignature(form.SignedText())
 	}
 	return m, nil

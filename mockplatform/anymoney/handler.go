@@ -47,6 +47,7 @@ type call struct {
 	p        *Platform
 	request  *http.Request
 	body     []byte
+	magic    *fault.Plan // what becomes of the answer by the amount
 	exchange *journal.Exchange
 }
 
@@ -56,7 +57,13 @@ func (h *handler) begin(r *http.Request, method string) *call {
 
 // serve lets do answer the call. What it did to whom is noted by note.
 func (c *call) serve(w http.ResponseWriter, page bool, do func(*fault.Plan) *fault.Answer) {
-	c.p.desk.Serve(w, c.request, &traffic.Call{Exchange: c.exchange, Body: c.body, Page: page, Do: do})
+	served := &traffic.Call{Exchange: c.exchange, Body: c.body, Page: page}
+	served.Do = func(plan *fault.Plan) *fault.Answer {
+		answer := do(plan)
+		served.Otherwise = c.magic
+		return answer
+	}
+	c.p.desk.Serve(w, c.request, served)
 }
 
 // note completes the exchange with what was found out about the call.
@@ -160,12 +167,17 @@ func (c *call) answer(request wire.Request) (result wire.Object, m *merchant, _ 
 		return nil, nil, refusal(CheckMerchant, wire.MerchantInactive(wire.HeaderMerchant))
 	}
 	if m.apiKey.Verify(request.Params, headers.UTCNowMS, headers.Signature) != nil {
+		c.exchange.Diagnosis = c.diagnoseCall(m, request.Params, headers)
 		return nil, m, wrongSignature(wire.SignedText(request.Params, headers.UTCNowMS))
 	}
 	if !headers.Within(rules.settings.window, c.p.cfg.Clock.Now().UnixMilli()) {
 		return nil, m, refusal(CheckWindow, wire.WindowExceeded(headers.UTCNowMS))
 	}
 	result, refused := c.p.do(rules, m, request.Method, request.Params)
+	if refused == nil && request.Method == wire.MethodPayinCreate {
+		amount, _ := request.Params.Get(wire.FieldAmount).Text()
+		c.magic = c.p.desk.Faults.Conjure(amount)
+	}
 	return result, m, refused
 }
 

@@ -228,6 +228,9 @@ func (p *Platform) place(d *draft, o *order) *Refusal {
 		if !p.orders.Load().add(o) {
 			return refusal(CheckUnique, wire.ExternalIDTaken())
 		}
+		if o.viaForm || p.desk.Faults.Conjure(string(d.amount)) == nil { // else the answer to this very call is meant
+			p.desk.Faults.Enchant(Protocol, o.id.external, string(d.amount))
+		}
 		return nil
 	}
 	if d.redeems {

@@ -18,6 +18,7 @@ import (
 	"github.com/partnerkit/partnerkit/mockplatform/clock"
 	"github.com/partnerkit/partnerkit/mockplatform/control"
 	"github.com/partnerkit/partnerkit/mockplatform/dice"
+	"github.com/partnerkit/partnerkit/mockplatform/fault"
 	"github.com/partnerkit/partnerkit/mockplatform/integra"
 	"github.com/partnerkit/partnerkit/mockplatform/journal"
 )
@@ -60,9 +61,13 @@ func newStand(t *testing.T) *stand {
 		s.clock.Close()
 	})
 	s.router = mux.NewRouter()
+	faults, err := fault.New(fault.Config{Clock: s.clock})
+	if err != nil {
+		t.Fatal(err)
+	}
 	control.Mount(s.router, control.Config{
-		Clock: s.clock, Journal: s.journal, Integra: s.platform, Version: "test",
-		Reset:   func() { s.platform.Reset(func() { s.clock.Reset(); s.journal.Reset() }) },
+		Clock: s.clock, Journal: s.journal, Faults: faults, Integra: s.platform, Version: "test",
+		Reset:   func() { faults.Reset(); s.platform.Reset(func() { s.clock.Reset(); s.journal.Reset() }) },
 		Healthy: func() error { return s.sick },
 	})
 	return s
@@ -194,13 +199,13 @@ func TestSettings(t *testing.T) {
 	s := newStand(t)
 	const defaults = `{"integra":{"notify":{"timeout_ms":5000,"retries":5,"first_retry_ms":10000,"schedule_ms":[],"delay_ms":0,` +
 		`"duplicates":0,"duplicate_after_ms":0,"reorder_ms":0,"amount":"short"},"confirm_repeated":"success","confirm_other_amount":"refuse",` +
-		`"payment_hash_reused":"refuse","payment_expiry_ms":86400000,"lost_answers":"none","refund_beyond_balance":"refuse"}}`
+		`"payment_hash_reused":"refuse","payment_expiry_ms":86400000,"lost_answers":"none","refund_beyond_balance":"refuse"},"magic_amounts":true}`
 	s.expect("GET", "/settings", "", 200, defaults)
 	s.expect("PATCH", "/settings", `{}`, 200, defaults)
 	s.expect("PATCH", "/settings", `{"integra":{"notify":{}}}`, 200, defaults)
 	const all = `{"integra":{"notify":{"timeout_ms":1,"retries":0,"first_retry_ms":2,"schedule_ms":[3,4],"delay_ms":5,` +
 		`"duplicates":6,"duplicate_after_ms":7,"reorder_ms":8,"amount":"full"},"confirm_repeated":"refuse","confirm_other_amount":"credit",` +
-		`"payment_hash_reused":"success","payment_expiry_ms":0,"lost_answers":"drop","refund_beyond_balance":"allow"}}`
+		`"payment_hash_reused":"success","payment_expiry_ms":0,"lost_answers":"drop","refund_beyond_balance":"allow"},"magic_amounts":false}`
 	s.expect("PATCH", "/settings", all, 200, all)
 	s.expect("PATCH", "/settings", `{"integra":{"notify":{"schedule_ms":[],"retries":1}}}`, 200,
 		strings.NewReplacer(`[3,4]`, `[]`, `"retries":0`, `"retries":1`).Replace(all))

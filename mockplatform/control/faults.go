@@ -31,11 +31,17 @@ type faultBody struct {
 	Spent bool `json:"spent" doc:"It will not act any more"`
 }
 
+type magicBody struct {
+	Amount string `json:"amount" example:"4040.01"`
+	What   string `json:"what"`
+}
+
 type (
 	faultsAnswer struct {
 		Body struct {
 			Faults  []faultBody `json:"faults"`
 			Presets []string    `json:"presets" doc:"What POST takes as preset"`
+			Magic   []magicBody `json:"magic" doc:"Amounts that arm a fault for the payment that is over them, unless the setting magic_amounts is off"`
 		}
 	}
 	faultsChange struct {
@@ -74,6 +80,9 @@ func (a *api) getFaults(context.Context, *none) (*faultsAnswer, error) {
 	answer := &faultsAnswer{}
 	answer.Body.Faults = faultsOf(a.Faults.List())
 	answer.Body.Presets = fault.Presets()
+	for _, m := range fault.MagicAmounts() {
+		answer.Body.Magic = append(answer.Body.Magic, magicBody{m.Amount, m.What})
+	}
 	return answer, nil
 }
 

@@ -159,6 +159,7 @@ type exchange struct {
 	RawResp   []byte            `json:"response_base64,omitempty" doc:"Only where response is not UTF-8"`
 	Args      string            `json:"args,omitempty" doc:"The arguments, decrypted"`
 	Verdict   verdict           `json:"verdict"`
+	Diagnosis *diagnosis        `json:"diagnosis,omitempty" doc:"Why a key, a signature or a form is not right"`
 	Scheme    string            `json:"scheme,omitempty" enum:"http,https"`
 	Fault     string            `json:"fault,omitempty" doc:"Which rule did what to it"`
 	Cut       bool              `json:"cut,omitempty" doc:"Request or response was too long to keep whole"`
@@ -169,6 +170,13 @@ type verdict struct {
 	Check  string `json:"check,omitempty" doc:"What refused it"`
 	Code   int    `json:"code" doc:"The protocol's own"`
 	Detail string `json:"detail,omitempty"`
+}
+
+type diagnosis struct {
+	Cause journal.Cause `json:"cause" enum:"wrong_key,other_mode,order,case,encoding,decimal_form,trailing_zero,parts,separator,time,algorithm,missing,unknown" doc:"Which part differs"`
+	Hint  string        `json:"hint" doc:"What was done, for people"`
+	Got   string        `json:"got,omitempty" doc:"What was signed or encrypted, as far as it was found out; secrets are masked"`
+	Want  string        `json:"want,omitempty" doc:"What should have been"`
 }
 
 func (a *api) getJournal(_ context.Context, in *JournalQuery) (*journalAnswer, error) {
@@ -192,6 +200,9 @@ func exchangeOf(e *journal.Exchange) exchange {
 		AtMS: e.At.UnixMilli(), RealMS: e.Real.UnixMilli(), TookUS: e.Took.Microseconds(), Status: e.Status,
 		Request: string(e.Request), Response: string(e.Response), Args: string(e.Args),
 		Verdict: verdict(e.Verdict), Scheme: e.Scheme, Fault: e.Fault, Cut: e.Cut,
+	}
+	if e.Diagnosis != nil {
+		x.Diagnosis = new(diagnosis(*e.Diagnosis))
 	}
 	if !utf8.Valid(e.Request) {
 		x.RawReq = e.Request

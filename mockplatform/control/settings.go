@@ -11,14 +11,16 @@ import (
 
 // settingsBody is all switches.
 type settingsBody struct {
-	Integra   *integraSettings    `json:"integra,omitempty"`
-	Robokassa *robokassa.Settings `json:"robokassa,omitempty"`
+	Integra      *integraSettings    `json:"integra,omitempty"`
+	Robokassa    *robokassa.Settings `json:"robokassa,omitempty"`
+	MagicAmounts *bool               `json:"magic_amounts,omitempty" doc:"Some amounts arm a fault for their payment, see GET /faults"`
 }
 
 // settingsPatch is those to change: what is not given stays as it is.
 type settingsPatch struct {
-	Integra   *integraSettings `json:"integra,omitempty"`
-	Robokassa map[string]any   `json:"robokassa,omitempty" doc:"Any of the members that GET shows"`
+	Integra      *integraSettings `json:"integra,omitempty"`
+	Robokassa    map[string]any   `json:"robokassa,omitempty" doc:"Any of the members that GET shows"`
+	MagicAmounts *bool            `json:"magic_amounts,omitempty" doc:"Some amounts arm a fault for their payment, see GET /faults"`
 }
 
 type integraSettings struct {
@@ -57,7 +59,7 @@ func (a *api) getSettings(context.Context, *none) (*settingsAnswer, error) {
 	if a.Robokassa != nil { // a stand-in without it has no such settings
 		acquirer = new(a.Robokassa.Settings())
 	}
-	return &settingsAnswer{settingsBody{Robokassa: acquirer, Integra: &integraSettings{
+	return &settingsAnswer{settingsBody{MagicAmounts: new(a.Faults.MagicOn()), Robokassa: acquirer, Integra: &integraSettings{
 		Notify: &notifySettings{
 			TimeoutMS:        ms(s.Notify.Timeout),
 			Retries:          &s.Notify.Retries,
@@ -95,6 +97,9 @@ func (a *api) patchSettings(ctx context.Context, in *settingsChange) (*settingsA
 		if err := a.patchRobokassa(change); err != nil {
 			return nil, err
 		}
+	}
+	if on := in.Body.MagicAmounts; on != nil {
+		a.Faults.UseMagic(*on)
 	}
 	return a.getSettings(ctx, nil)
 }

@@ -41,6 +41,8 @@ type Set struct {
 	count atomic.Int64 // of rules that may still act: the hot path looks here first
 	byPay atomic.Bool  // some rule names a payment
 
+	noMagic atomic.Bool
+
 	mu     sync.RWMutex // guards what follows; an exchange holds it for reading
 	rules  []*armed     // in the order of arming
 	groups map[subject]*group
@@ -150,6 +152,7 @@ func (s *Set) begin() error {
 // Reset goes back to the rules of the start, and breaks off what waits.
 func (s *Set) Reset() {
 	s.Close()
+	s.UseMagic(true)
 	_ = s.begin() // what New accepted is accepted again
 }
 

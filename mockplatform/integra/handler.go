@@ -1,6 +1,7 @@
 package integra
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/http"
@@ -54,7 +55,8 @@ type call struct {
 	users    *index[*user] // of the world that k was opened in; nil before that
 	plain    []byte        // decrypted arguments
 	secrets  []string
-	changed  bool // something was changed, so that the answer may get lost
+	changed  bool        // something was changed, so that the answer may get lost
+	magic    *fault.Plan // what becomes of the answer by the amount
 	exchange *journal.Exchange
 }
 
@@ -104,7 +106,7 @@ func (h *handler) serveAPI(w http.ResponseWriter, c *call, refusal *Refusal) {
 		lost := LostNone
 		if c.changed && refusal == nil {
 			lost = h.p.settings.Load().LostAnswers
-			served.Otherwise = h.p.lose(lost)
+			served.Otherwise = cmp.Or(h.p.lose(lost), c.magic)
 		}
 		c.note(refusal, lost)
 		return envelope(data, refusal)
@@ -251,6 +253,9 @@ func (c *call) open(refusal *Refusal) *Refusal {
 	}
 	if c.user != nil {
 		c.exchange.User = c.user.hash
+	}
+	if refusal != nil {
+		c.exchange.Diagnosis = c.diagnose(refusal)
 	}
 	return refusal
 }

@@ -148,6 +148,7 @@ func (c *call) doPayment() (any, *Refusal) {
 		return nil, refusal
 	}
 	c.changed = changed
+	c.magic = c.p.desk.Faults.Conjure(string(args.PaymentSum))
 	return wire.DoPaymentResult{PaymentID: wire.Text(number)}, nil
 }
 

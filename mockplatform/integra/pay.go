@@ -63,6 +63,7 @@ func (p *Platform) TopUp(user, amount string, via Via) (Payment, error) {
 		pay.id = p.cfg.Dice.ID()
 	}
 	u.payments = append(u.payments, pay)
+	p.desk.Faults.Enchant(Protocol, pay.id, pay.amount.Text())
 	if settings.Expiry > 0 {
 		pay.expiry = p.cfg.Clock.AfterFunc(settings.Expiry, func() { p.expire(pay, settings.Expiry) })
 	}

@@ -52,10 +52,40 @@ type Exchange struct {
 	Response  []byte        // raw; nil when there was no reply
 	Args      []byte        // the decrypted arguments, if they could be decrypted
 	Verdict   Verdict
-	Fault     string   // which rule did what to it; "" for none
-	Cut       bool     // Request or Response was longer than MaxRaw and is cut off
-	Secrets   []string // what Redacted masks wherever it occurs
+	Diagnosis *Diagnosis // why a key, a signature or a form is not right; nil where there is nothing to say
+	Fault     string     // which rule did what to it; "" for none
+	Cut       bool       // Request or Response was longer than MaxRaw and is cut off
+	Secrets   []string   // what Redacted masks wherever it occurs
 }
+
+// A Diagnosis says which part of a request differs from what it should be: the hash doctor's
+// finding. It shows no secret.
+type Diagnosis struct {
+	Cause Cause
+	Hint  string // what was done, for people
+	Got   string // what was signed or encrypted, as far as that was found out; "" if not
+	Want  string // what should have been
+}
+
+// Cause is the kind of a mistake.
+type Cause string
+
+// The causes.
+const (
+	CauseWrongKey     Cause = "wrong_key"     // the key of another party or purpose, or a changed one
+	CauseOtherMode    Cause = "other_mode"    // the password of the other mode
+	CauseOrder        Cause = "order"         // of the parts that are signed
+	CauseCase         Cause = "case"          // of letters
+	CauseEncoding     Cause = "encoding"      // of characters or bytes
+	CauseDecimalForm  Cause = "decimal_form"  // of an amount
+	CauseTrailingZero Cause = "trailing_zero" // of an amount
+	CauseParts        Cause = "parts"         // something is missing or too much
+	CauseSeparator    Cause = "separator"     // between the parts
+	CauseTime         Cause = "time"          // the timestamp
+	CauseAlgorithm    Cause = "algorithm"     // of the hash or the cipher
+	CauseMissing      Cause = "missing"       // nothing was sent
+	CauseUnknown      Cause = "unknown"
+)
 
 // MaxRaw bounds Request and Response of one exchange, in bytes; the rest is cut off.
 const MaxRaw = 64 << 10

@@ -15,6 +15,10 @@ const mask = "***"
 func (e *Exchange) Redacted() *Exchange {
 	view := *e
 	view.Secrets = nil
+	if e.Diagnosis != nil {
+		diagnosis := *e.Diagnosis
+		view.Diagnosis = &diagnosis
+	}
 	for _, secret := range e.Secrets {
 		if secret == "" {
 			continue
@@ -24,6 +28,9 @@ func (e *Exchange) Redacted() *Exchange {
 			view.Request = bytes.ReplaceAll(view.Request, []byte(form), []byte(shown))
 			view.Response = bytes.ReplaceAll(view.Response, []byte(form), []byte(shown))
 			view.Args = bytes.ReplaceAll(view.Args, []byte(form), []byte(shown))
+			if d := view.Diagnosis; d != nil {
+				d.Got, d.Want = strings.ReplaceAll(d.Got, form, shown), strings.ReplaceAll(d.Want, form, shown)
+			}
 			view.Verdict.Detail = strings.ReplaceAll(view.Verdict.Detail, form, shown)
 		}
 	}

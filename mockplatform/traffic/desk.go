@@ -95,8 +95,9 @@ func (d *Desk) Serve(w http.ResponseWriter, r *http.Request, c *Call) {
 		c.Exchange.Verdict = journal.Verdict{Check: CheckFault, Detail: "not carried out: " + plan.String()}
 	} else {
 		answer = c.Do(plan)
-		if plan == nil {
+		if plan == nil && c.Otherwise != nil {
 			plan = c.Otherwise
+			c.Exchange.Fault = plan.String()
 		}
 		if plan.WaitAfter() != nil {
 			panic(http.ErrAbortHandler)
