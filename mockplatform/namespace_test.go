@@ -136,7 +136,7 @@ func TestNamespaceAddresses(t *testing.T) {
 	}
 	order := n.PlatformURL() + "/anymoney-sci/order/" + placed.Token
 	response, page := send(t, "POST", order, "", "action=pay")
-	if to := response.Header.Get("Location"); response.StatusCode != http.StatusSeeOther || n.PlatformURL()+strings.TrimPrefix(to, "/ns/shop") != order {
+	if to, err := response.Location(); err != nil || response.StatusCode != http.StatusSeeOther || to.String() != order {
 		t.Errorf("pay: %d to %s\n%s", response.StatusCode, to, page)
 	}
 	if got := n.AnyMoney().Order("37", "o1"); got == nil || got.Status != money.StatusDone {
