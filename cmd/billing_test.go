@@ -114,6 +114,12 @@ func TestBilling(t *testing.T) {
 		b.run("payments", "refund", direct.ID, "50", "--key", "refund-1")
 		b.money("700.00", "0.00", "300.00", "300.00")
 
+		var balance struct{ Available, Reserved string }
+		b.runJSON(&balance, "ledger", "balance", b.user)
+		if balance.Available != "700.00" || balance.Reserved != "0.00" {
+			t.Errorf("balance as the billing says: %+v", balance)
+		}
+
 		// The ledger does not take over, nor take part, while the billing keeps the funds.
 		if _, err := b.partner.With("ADAPTER_FUNDS=ledger", "ADAPTER_BILLING_URL=").Run(testContext(t), "payments", "create", b.user, "1", "--key", "order-2"); err == nil ||
 			!strings.Contains(err.Error(), "keeps the funds in the billing") {

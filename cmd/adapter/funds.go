@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/partnerkit/partnerkit/adapter"
 	"github.com/partnerkit/partnerkit/adapter/billing"
+	"github.com/partnerkit/partnerkit/adapter/ledger"
 	"github.com/partnerkit/partnerkit/adapter/store"
 	"github.com/partnerkit/partnerkit/adapter/token"
 	"github.com/partnerkit/partnerkit/adapter/worker"
@@ -104,6 +106,23 @@ func (f funds) close() {
 	if f.billing != nil {
 		f.billing.Close()
 	}
+}
+
+// balance is what a user has there.
+func (f funds) balance(ctx context.Context, st *store.Store, user string) (b ledger.Balance, err error) {
+	if f.billing == nil {
+		return st.Balance(ctx, user)
+	}
+	b.Available, b.Reserved, err = f.billing.Balance(ctx, user, currency)
+	return b, err
+}
+
+// agree checks that a command looks for the funds where the service keeps them.
+func (f fundsFlags) agree(ctx context.Context, st *store.Store) error {
+	if kept, err := st.Funds(ctx); err != nil || kept != store.Funds(f.Funds) {
+		return errors.Join(err, fmt.Errorf("--funds=%s: the service keeps the funds in the %s", f.Funds, kept))
+	}
+	return nil
 }
 
 // openFunds returns where the flags say the money is kept.

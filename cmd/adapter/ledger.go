@@ -100,21 +100,33 @@ func printBalance(out io.Writer, f outputFlags, user string, b ledger.Balance) e
 
 type balanceCmd struct {
 	databaseFlags
+	fundsFlags
 	outputFlags
 	User string `arg:"" help:"The user's hash."`
 }
 
-// Run prints the balance.
+// Run prints the balance, from where it is kept.
 func (c balanceCmd) Run(ctx context.Context, out io.Writer, log *slog.Logger) (err error) {
+	if err := refuse(c.fundsFlags.faults(false)); err != nil {
+		return err
+	}
 	st, err := c.open(ctx, log)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, st.Close()) }()
+	if err := c.agree(ctx, st); err != nil {
+		return err
+	}
 	if _, err := st.User(ctx, c.User); err != nil {
 		return fmt.Errorf("user %s: %w", c.User, err)
 	}
-	b, err := st.Balance(ctx, c.User)
+	funds, err := c.openFunds(0, 1, st, nil, log)
+	if err != nil {
+		return err
+	}
+	defer funds.close()
+	b, err := funds.balance(ctx, st, c.User)
 	if err != nil {
 		return err
 	}

@@ -191,8 +191,8 @@ func (f actFlags) act(ctx context.Context, out io.Writer, log *slog.Logger, by o
 		return err
 	}
 	defer func() { err = errors.Join(err, p.close()) }()
-	if kept, err := p.store.Funds(ctx); err != nil || kept != store.Funds(f.Funds) {
-		return errors.Join(err, fmt.Errorf("--funds=%s: the service keeps the funds in the %s", f.Funds, kept))
+	if err := f.agree(ctx, p.store); err != nil {
+		return err
 	}
 	funds, err := f.openFunds(f.CallTimeout, 1, p.store, nil, log)
 	if err != nil {
