@@ -98,6 +98,7 @@ func New(cfg Config) http.Handler {
 	config.CreateHooks = nil // no "$schema" in answers
 	config.DocsPath = ""     // the reader that comes with it is loaded from elsewhere
 	config.SchemasPath = ""
+	config.Formats = map[string]huma.Format{"application/json": strict, "json": strict}
 	config.RejectUnknownQueryParameters = true
 	config.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
 		"bearer": {Type: "http", Scheme: "bearer", BearerFormat: "JWT", Description: "adapter token mint --name NAME --scope SCOPE"},

@@ -126,7 +126,7 @@ func call(h http.Handler, verb, path, authorization, key, body string) *http.Res
 	return w.Result()
 }
 
-func text(t *testing.T, r *http.Response) string {
+func text(t testing.TB, r *http.Response) string {
 	t.Helper()
 	b, err := io.ReadAll(r.Body)
 	if err != nil {

@@ -1,0 +1,63 @@
+package api
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+
+	"github.com/danielgtaylor/huma/v2"
+)
+
+// Go's JSON takes a name in any case, and of a name that is there twice the last one. What is
+// about money has one reading: a name has one spelling and stands once.
+
+// The check of names is huma's, and a switch of the whole program.
+func init() { huma.ValidateStrictCasing = true }
+
+// strict is huma's format with bodies that hold no name twice.
+var strict = huma.Format{
+	Marshal: huma.DefaultJSONFormat.Marshal,
+	Unmarshal: func(data []byte, v any) error {
+		if err := noNameTwice(data); err != nil {
+			return err
+		}
+		return json.Unmarshal(data, v)
+	},
+}
+
+// noNameTwice reports a name that stands twice in one object. What is no JSON is for others to
+// complain about.
+func noNameTwice(data []byte) error {
+	d := json.NewDecoder(bytes.NewReader(data))
+	d.UseNumber()
+	type level struct {
+		names map[string]bool // nil for an array
+		value bool            // in an object: a value follows, not a name
+	}
+	var open []level
+	for {
+		token, err := d.Token()
+		if err != nil { // the end, or no JSON
+			return nil //nolint:nilerr // json.Unmarshal says what is wrong
+		}
+		in := len(open) - 1
+		name, isText := token.(string)
+		if in >= 0 && open[in].names != nil && token != json.Delim('}') {
+			if isName := !open[in].value; isName && isText {
+				if open[in].names[name] {
+					return fmt.Errorf("the name %.40q stands twice", name)
+				}
+				open[in].names[name] = true
+			}
+			open[in].value = !open[in].value
+		}
+		switch token {
+		case json.Delim('{'):
+			open = append(open, level{names: map[string]bool{}})
+		case json.Delim('['):
+			open = append(open, level{})
+		case json.Delim('}'), json.Delim(']'):
+			open = open[:in]
+		}
+	}
+}
