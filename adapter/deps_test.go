@@ -23,6 +23,7 @@ var may = map[string][]string{
 	"./adapter/outcall":     {"./adapter", "./contract/money"},
 	"./adapter/api":         {"./adapter", "./contract/money", "./adapter/ledger"},                    // whose balances and transfers it shows
 	"./adapter/console":     {"./adapter", "./contract/money", "./adapter/ledger", "./internal/page"}, // likewise
+	"./adapter/reference":   {"./internal/page"},
 	"./adapter/vault":       {"./adapter", "./contract/money"},
 	"./adapter/token":       {"./adapter", "./contract/money"},
 	"./adapter/web":         {"./adapter", "./contract/money"},
