@@ -33,6 +33,7 @@ func forbidden(from, to string) string {
 	}
 	parts := []string{root + "/clock", root + "/fault", root + "/journal"}
 	allowed := map[string][]string{
+		"authority": nil,
 		"clock":     nil, // time, chance and record know nothing of what they serve
 		"dice":      nil,
 		"journal":   nil,

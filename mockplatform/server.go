@@ -14,6 +14,7 @@ package mockplatform
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -22,6 +23,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/partnerkit/partnerkit/mockplatform/authority"
 	"github.com/partnerkit/partnerkit/mockplatform/clock"
 	"github.com/partnerkit/partnerkit/mockplatform/fault"
 	"github.com/partnerkit/partnerkit/mockplatform/integra"
@@ -41,15 +43,17 @@ var DemoPartner = integra.Partner{
 // Config describes a server. The zero Config is one on random loopback ports, in real time,
 // with the demo partner.
 type Config struct {
-	Listen        string            // address of platform traffic; "127.0.0.1:0" if ""
-	ControlListen string            // address of the control API; "127.0.0.1:0" if ""
-	Seed          uint64            // of all chance; equal seeds give equal runs
-	Clock         clock.State       // at the start
-	Partners      []integra.Partner // at the start; DemoPartner alone if nil
-	Settings      *integra.Settings // at the start; integra.DefaultSettings if nil
-	AnyMoney      []byte            // Any.Money's configuration at the start; anymoney.DemoConfig if nil
-	Shops         []robokassa.Shop  // Robokassa's shops at the start, besides Integra's own
-	Faults        []fault.Rule      // armed from the start
+	Listen        string               // address of platform traffic; "127.0.0.1:0" if ""
+	ControlListen string               // address of the control API; "127.0.0.1:0" if ""
+	TLSListen     string               // address of platform traffic over TLS; "" for none
+	Authority     *authority.Authority // signs for TLS; one of its own if nil
+	Seed          uint64               // of all chance; equal seeds give equal runs
+	Clock         clock.State          // at the start
+	Partners      []integra.Partner    // at the start; DemoPartner alone if nil
+	Settings      *integra.Settings    // at the start; integra.DefaultSettings if nil
+	AnyMoney      []byte               // Any.Money's configuration at the start; anymoney.DemoConfig if nil
+	Shops         []robokassa.Shop     // Robokassa's shops at the start, besides Integra's own
+	Faults        []fault.Rule         // armed from the start
 	Journal       journal.Config
 	NotifyWorkers int          // notifications on their way at once, of each protocol; 64 if 0
 	KeepPayments  int          // Integra's final payments remembered; 30,000 if 0
@@ -67,11 +71,14 @@ type Server struct {
 	namespaces namespaces
 	platform   listener
 	control    listener
+	tls        listener // platform traffic, over TLS; nil without
+	authority  *authority.Authority
 }
 
 // listener is one address and what is served there.
 type listener struct {
 	net.Listener
+	name    string
 	server  *http.Server
 	serving atomic.Bool
 }
@@ -95,16 +102,21 @@ func New(cfg Config) (_ *Server, err error) {
 		cfg.Namespaces = 100
 	}
 	s := &Server{log: cfg.Log}
-	if err := s.platform.listen(cfg.Listen); err != nil {
-		return nil, fmt.Errorf("listen for platform traffic: %w", err)
-	}
 	defer func() {
 		if err != nil {
-			_ = s.platform.Close()
+			for _, l := range s.listeners() {
+				_ = l.Close()
+			}
 		}
 	}()
-	if err := s.control.listen(cfg.ControlListen); err != nil {
+	if err := s.platform.listen("platform", cfg.Listen); err != nil {
+		return nil, fmt.Errorf("listen for platform traffic: %w", err)
+	}
+	if err := s.control.listen("control", cfg.ControlListen); err != nil {
 		return nil, fmt.Errorf("listen for control: %w", err)
+	}
+	if err := s.listenTLS(cfg); err != nil {
+		return nil, err
 	}
 	platformURL, controlURL := "http://"+s.platform.Addr().String(), "http://"+s.control.Addr().String()
 	s.namespaces.most = cfg.Namespaces
@@ -113,16 +125,50 @@ func New(cfg Config) (_ *Server, err error) {
 		return newWorld(cfg, platformURL+namespacePath+name, controlURL+namespacePath+name, s.shared(cfg.Version))
 	}
 	if s.World, err = newWorld(cfg, platformURL, controlURL, s.shared(cfg.Version)); err != nil {
-		_ = s.control.Close()
 		return nil, err
 	}
 	s.namespaces.first = s.World
 	s.platform.server = s.newServer(s.namespaces.handler(func(w *World) http.Handler { return w.platform }))
+	s.tls.server = s.newServer(s.platform.server.Handler)
 	s.control.server = s.newServer(s.namespaces.handler(func(w *World) http.Handler { return w.control() }))
 	return s, nil
 }
 
-func (l *listener) listen(address string) (err error) {
+// listenTLS listens for platform traffic over TLS if that is wanted. It is HTTP/1.1 as without,
+// so that faults do the same to a connection.
+func (s *Server) listenTLS(cfg Config) (err error) {
+	if cfg.TLSListen == "" {
+		return nil
+	}
+	s.authority = cfg.Authority
+	if s.authority == nil {
+		if s.authority, err = authority.New(Domains(), time.Now()); err != nil {
+			return fmt.Errorf("certificate authority: %w", err)
+		}
+	}
+	config, err := s.authority.Server(Hosts(), time.Now())
+	if err != nil {
+		return fmt.Errorf("certificate: %w", err)
+	}
+	if err := s.tls.listen("TLS", cfg.TLSListen); err != nil {
+		return fmt.Errorf("listen for platform traffic over TLS: %w", err)
+	}
+	s.tls.Listener = tls.NewListener(s.tls.Listener, config)
+	return nil
+}
+
+// listeners are those that are there.
+func (s *Server) listeners() (all []*listener) {
+	for _, l := range []*listener{&s.platform, &s.control, &s.tls} {
+		if l.Listener != nil {
+			all = append(all, l)
+		}
+	}
+	return all
+}
+
+func (l *listener) listen(name, address string) (err error) {
+	l.name = name
 	if address == "" {
 		address = "127.0.0.1:0"
 	}
@@ -148,8 +194,9 @@ const stopWithin = 5 * time.Second
 func (s *Server) Run(ctx context.Context) error {
 	requests, endRequests := context.WithCancel(context.Background())
 	defer endRequests()
-	failed := make(chan error, 2)
-	for _, l := range []*listener{&s.platform, &s.control} {
+	listeners := s.listeners()
+	failed := make(chan error, len(listeners))
+	for _, l := range listeners {
 		l.server.BaseContext = func(net.Listener) context.Context { return requests }
 		l.serving.Store(true)
 		go func() {
@@ -172,12 +219,12 @@ func (s *Server) Run(ctx context.Context) error {
 	}
 	stopping, cancel := context.WithTimeout(context.Background(), stopWithin)
 	defer cancel()
-	for _, l := range []*listener{&s.platform, &s.control} {
+	for _, l := range listeners {
 		if err := l.server.Shutdown(stopping); err != nil {
 			errs = append(errs, l.server.Close())
 		}
 	}
-	for range 2 {
+	for range listeners {
 		if err := <-failed; err != nil && !errors.Is(err, http.ErrServerClosed) {
 			errs = append(errs, err)
 		}
@@ -190,10 +237,21 @@ func (s *Server) Run(ctx context.Context) error {
 
 // healthy tells whether all listeners serve.
 func (s *Server) healthy() error {
-	for name, l := range map[string]*listener{"platform": &s.platform, "control": &s.control} {
+	for _, l := range s.listeners() {
 		if !l.serving.Load() {
-			return fmt.Errorf("the %s listener does not serve", name)
+			return fmt.Errorf("the %s listener does not serve", l.name)
 		}
 	}
 	return nil
 }
+
+// TLSURL is the address of platform traffic over TLS, "" without.
+func (s *Server) TLSURL() string {
+	if s.tls.Listener == nil {
+		return ""
+	}
+	return "https://" + s.tls.Addr().String()
+}
+
+// Authority is who signed the certificate of the TLS address; nil without.
+func (s *Server) Authority() *authority.Authority { return s.authority }

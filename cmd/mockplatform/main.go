@@ -37,6 +37,7 @@ type cli struct {
 	Version   kong.VersionFlag `env:"-" help:"Print the version and exit."`
 
 	Serve serveCmd `cmd:"" default:"withargs" help:"Run the stand-in (the default)."`
+	CA    caCmd    `cmd:"" help:"Write the certificate that clients have to trust for --tls."`
 }
 
 const description = `A stand-in for Integra, with a virtual clock, a journal of every exchange and a control API.
@@ -49,6 +50,7 @@ Examples:
   mockplatform serve --listen 127.0.0.1:0 --control-listen 127.0.0.1:0 --seed 42
   mockplatform --frozen --now 2026-01-31T23:59:00Z
   mockplatform --unkind
+  mockplatform --tls && mockplatform ca --out ca.pem
   curl -s http://127.0.0.1:8091/journal
   curl -s http://127.0.0.1:8091/faults -d '{"match":{"method":"confirmPayment","nth":1},"act":{"do":"drop_after"}}'
   curl -s -X PATCH http://127.0.0.1:8091/settings -d '{"integra":{"lost_answers":"drop"}}'`
@@ -88,6 +90,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return exitUsage
 	}
 	command.BindTo(ctx, (*context.Context)(nil))
+	command.BindTo(stdout, (*io.Writer)(nil))
 	switch err := command.Run(c.logger(stderr)); {
 	case err == nil:
 		return exitOK

@@ -4,8 +4,11 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/json"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -19,8 +22,8 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // readyLine is what the line "ready" tells whoever started the stand-in.
 type readyLine struct {
-	Msg, Platform, Control, Version string
-	Seed                            uint64
+	Msg, Platform, Control, Version, TLS string
+	Seed                                 uint64
 }
 
 // serve runs the command until the test ends, and returns its line "ready".
@@ -114,6 +117,48 @@ func TestUnkind(t *testing.T) {
 	}
 	if got := get(t, serve(t).Control+"/faults"); !strings.Contains(got, `"faults":[]`) {
 		t.Errorf("without a flag: faults %s", got)
+	}
+}
+
+// What `ca` writes is what clients of `--tls` trust, also after the next start.
+func TestTLS(t *testing.T) {
+	t.Parallel()
+	folder := t.TempDir()
+	keep, out := filepath.Join(folder, "keep.pem"), filepath.Join(folder, "ca.pem")
+	for range 2 {
+		ready := serve(t, "--tls", "--tls-listen", "127.0.0.1:0", "--ca-file", keep)
+		var text bytes.Buffer
+		if code := run(t.Context(), []string{"ca", "--ca-file", keep, "--out", out}, &text, &text); code != exitOK {
+			t.Fatalf("ca: exit code %d: %s", code, &text)
+		}
+		if code := run(t.Context(), []string{"ca", "--ca-file", keep}, &text, &text); code != exitOK {
+			t.Fatalf("ca: exit code %d: %s", code, &text)
+		}
+		cert, err := os.ReadFile(out)
+		if err != nil || text.String() != string(cert) || strings.Contains(string(cert), "PRIVATE") {
+			t.Fatalf("certificate %s, printed %s: %v", cert, &text, err)
+		}
+		pool := x509.NewCertPool()
+		pool.AppendCertsFromPEM(cert)
+		client := &http.Client{Transport: &http.Transport{
+			DisableKeepAlives: true, TLSClientConfig: &tls.Config{RootCAs: pool},
+			DialContext: func(ctx context.Context, network, _ string) (net.Conn, error) {
+				return (&net.Dialer{}).DialContext(ctx, network, strings.TrimPrefix(ready.TLS, "https://"))
+			},
+		}}
+		for _, address := range []string{
+			"https://sandbox.promopult.org/iframe/hello", "https://api.any.money/", "https://auth.robokassa.ru/Merchant/Index.aspx", ready.TLS + "/iframe/hello",
+		} {
+			response, err := client.Get(address)
+			if err != nil {
+				t.Errorf("%s: %v", address, err)
+				continue
+			}
+			_ = response.Body.Close()
+		}
+		if got := get(t, ready.Control+"/journal"); strings.Count(got, `"scheme":"https"`) != 4 {
+			t.Errorf("journal %s", got)
+		}
 	}
 }
 

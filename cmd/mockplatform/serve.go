@@ -21,6 +21,10 @@ type serveCmd struct {
 	Listen        string `default:"127.0.0.1:8090" placeholder:"ADDRESS" help:"Address of platform traffic; port 0 for any. Default: ${default}."`
 	ControlListen string `default:"127.0.0.1:8091" placeholder:"ADDRESS" help:"Address of the control API; port 0 for any. It asks nobody who they are. Default: ${default}."`
 
+	TLS       bool   `help:"Serve platform traffic over TLS as well, under the real platforms' names too: see mockplatform ca."`
+	TLSListen string `default:"127.0.0.1:8443" placeholder:"ADDRESS" help:"Address for that; port 0 for any. Default: ${default}."`
+	CAFile    string `placeholder:"FILE" help:"Certificate authority with its key; made where there is none. Default: ca.pem in the user's configuration."`
+
 	Seed   *uint64   `placeholder:"N" help:"Number from which all chance follows; equal numbers give equal runs. Default: another one each time, printed."`
 	Now    time.Time `placeholder:"TIME" help:"Virtual time at the start, such as 2026-01-31T23:59:00Z. Default: real time."`
 	Frozen bool      `help:"Time stands still until it is moved through the control API."`
@@ -42,13 +46,23 @@ func (f *serveCmd) Run(ctx context.Context, log *slog.Logger) error {
 		return err
 	}
 	cfg.Log = log
+	if f.TLS {
+		cfg.TLSListen = f.TLSListen
+		if cfg.Authority, err = openAuthority(f.CAFile); err != nil {
+			return err
+		}
+	}
 	server, err := mockplatform.New(cfg)
 	if errors.Is(err, clock.ErrInvalid) {
 		return fmt.Errorf("%w: %w", errUsage, err)
 	} else if err != nil {
 		return err
 	}
-	log.Info("ready", "platform", server.PlatformURL(), "control", server.ControlURL(), "seed", server.Seed(), "version", cfg.Version)
+	ready := []any{"platform", server.PlatformURL(), "control", server.ControlURL(), "seed", server.Seed(), "version", cfg.Version}
+	if f.TLS {
+		ready = append(ready, "tls", server.TLSURL())
+	}
+	log.Info("ready", ready...)
 	return server.Run(ctx)
 }
 
