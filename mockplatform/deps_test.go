@@ -40,7 +40,7 @@ func forbidden(from, to string) string {
 		"doctor":    {root + "/journal"},
 		"fault":     {root + "/clock", root + "/journal"}, // rules wait, and look at exchanges
 		"traffic":   parts,
-		"integra":   append(parts, "./contract/money", "./contract/integra", "./internal/page", root+"/dice", root+"/doctor", root+"/traffic"),
+		"integra":   append(parts, "./contract/money", "./contract/integra", "./contract/robokassa", "./internal/page", root+"/dice", root+"/doctor", root+"/traffic"),
 		"anymoney":  append(parts, "./contract/money", "./contract/anymoney", "./internal/page", root+"/dice", root+"/doctor", root+"/traffic"),
 		"robokassa": append(parts, "./contract/money", "./contract/robokassa", "./internal/page", root+"/dice", root+"/doctor", root+"/traffic"),
 		"control":   {"*"},
@@ -135,7 +135,7 @@ func TestRuleBites(t *testing.T) {
 		{"./mockplatform/journal", "./mockplatform/clock", false},
 		{"./mockplatform/integra", "./contract/integra", true},
 		{"./mockplatform/integra", "./mockplatform/dice", true},
-		{"./mockplatform/integra", "./contract/robokassa", false},
+		{"./mockplatform/integra", "./contract/robokassa", true},
 		{"./mockplatform/integra", "./mockplatform/control", false},
 		{"./mockplatform/integra", "./mockplatform", false},
 		{"./mockplatform/integra", "github.com/go-resty/resty/v2", true},

@@ -8,6 +8,7 @@ import (
 
 	"github.com/gorilla/mux"
 
+	robokassawire "github.com/partnerkit/partnerkit/contract/robokassa"
 	"github.com/partnerkit/partnerkit/internal/page"
 	"github.com/partnerkit/partnerkit/mockplatform/anymoney"
 	"github.com/partnerkit/partnerkit/mockplatform/clock"
@@ -56,7 +57,7 @@ func newWorld(cfg Config, platformURL, controlURL string, shared control.Config)
 	}
 	w.integra, err = integra.New(integra.Config{
 		Clock: w.clock, Dice: w.dice, Journal: w.journal, Faults: w.faults, Log: cfg.Log,
-		Partners: cfg.Partners, Settings: *cfg.Settings,
+		Partners: cfg.Partners, Settings: *cfg.Settings, Acquirer: acquirerOf(platformURL),
 		Workers: cfg.NotifyWorkers, KeepPayments: cfg.KeepPayments,
 	})
 	if err != nil {
@@ -72,7 +73,7 @@ func newWorld(cfg Config, platformURL, controlURL string, shared control.Config)
 	}
 	w.robokassa, err = robokassa.New(robokassa.Config{
 		Clock: w.clock, Dice: w.dice, Journal: w.journal, Faults: w.faults, Log: cfg.Log,
-		Shops: cfg.Shops, Settings: robokassa.DefaultSettings(), Base: platformURL + robokassa.PathRoot,
+		Shops: append([]robokassa.Shop{integraShop(platformURL)}, cfg.Shops...), Settings: robokassa.DefaultSettings(), Base: platformURL + robokassa.PathRoot,
 		Workers: cfg.NotifyWorkers, KeepOperations: cfg.KeepOrders,
 	})
 	if err != nil {
@@ -81,6 +82,36 @@ func newWorld(cfg Config, platformURL, controlURL string, shared control.Config)
 	w.platform = w.platformHandler()
 	w.control = sync.OnceValue(func() http.Handler { return w.controlHandler(shared) })
 	return w, nil
+}
+
+// IntegraShop is the login of Integra's shop at Robokassa. Its passwords are public, and good
+// for nothing else.
+const IntegraShop = "integra"
+
+const (
+	shopPassword1 = "integra-password-1"
+	shopPassword2 = "integra-password-2"
+	shopPassword3 = "integra-password-3"
+)
+
+// integraShop is Integra's shop as Robokassa knows it.
+func integraShop(platformURL string) robokassa.Shop {
+	return robokassa.Shop{
+		Login: IntegraShop, Name: "Integra", Hash: robokassawire.SHA256,
+		Password1: shopPassword1, Password2: shopPassword2, Password3: shopPassword3,
+		ResultURL:  platformURL + integra.PathShop + "/result",
+		SuccessURL: platformURL + integra.PathShop + "/success",
+		FailURL:    platformURL + integra.PathShop + "/fail",
+	}
+}
+
+// acquirerOf is the same shop as Integra knows it.
+func acquirerOf(platformURL string) *integra.Acquirer {
+	return &integra.Acquirer{
+		Login: IntegraShop, Hash: robokassawire.SHA256,
+		Password1: shopPassword1, Password2: shopPassword2, Password3: shopPassword3,
+		Robokassa: platformURL + robokassa.PathRoot,
+	}
 }
 
 func (w *World) platformHandler() http.Handler {

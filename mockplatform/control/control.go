@@ -79,6 +79,7 @@ func Mount(r *mux.Router, cfg Config) {
 	add(h, http.MethodGet, "/integra/users/{hash}", "One user with payments, the newest first", a.getUser)
 	add(h, http.MethodPost, "/integra/users/{hash}/topups", "Press the button that tops up", a.topUp)
 	add(h, http.MethodGet, "/integra/payments/{id}", "One payment with its notifications", a.getPayment)
+	add(h, http.MethodPost, "/integra/payments/{id}/refund", "Give money of a top-up by Robokassa back", a.refundPayment)
 	a.addFaults(h)
 	a.addAnyMoney(h)
 	a.addRobokassa(h)

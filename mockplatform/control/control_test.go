@@ -156,7 +156,7 @@ func TestTopUp(t *testing.T) {
 	s.do("POST", "/clock/advance", `{"ms":0}`)
 	_, shown := s.do("GET", "/integra/payments/"+payment.ID, "")
 	shown = cutNumbers(shown, `"took_ms":`)
-	want := `{"id":"` + payment.ID + `","kind":"topup","user":"` + alice + `","amount":"100.50","bonus":"0.00","credited":"0.00",` +
+	want := `{"id":"` + payment.ID + `","kind":"topup","via":"partner","user":"` + alice + `","amount":"100.50","bonus":"0.00","credited":"0.00",` +
 		`"state":"unconfirmed","created_ms":1000000,"next_try_ms":1010000,"attempts":[{"number":1,"at_ms":1000000,"took_ms":N,"status":0,` +
 		`"error":"dial tcp 127.0.0.1:1: connect: connection refused"}]}`
 	if diff := cmp.Diff(want, shown); diff != "" {
@@ -291,7 +291,7 @@ func TestProblems(t *testing.T) {
 		{"POST", "/integra/users/" + alice + "/topups", `{"amount":"-1"}`, 422, "body.amount", "sign"},
 		{"POST", "/integra/users/" + alice + "/topups", `{"amount":100}`, 422, "body.amount", "string"},
 		{"POST", "/integra/users/" + alice + "/topups", `{"amount":"1` + strings.Repeat("0", 30) + `"}`, 422, "body.amount", ""},
-		{"POST", "/integra/users/" + alice + "/topups", `{"amount":"1","via":"robokassa"}`, 422, "body.via", "not offered yet"},
+		{"POST", "/integra/users/" + alice + "/topups", `{"amount":"1","via":"robokassa"}`, 422, "body.via", "not offered"},
 		{"POST", "/integra/users/" + alice + "/topups", `{"amount":"1","via":"cash"}`, 422, "body.via", ""},
 		{"POST", "/integra/users/" + alice + "/topups", `{}`, 422, "body", "amount"},
 		{"POST", "/integra/users/" + bob + "/topups", `{"amount":"1"}`, 409, "", "never logged in"},
@@ -370,7 +370,7 @@ func TestOpenAPI(t *testing.T) {
 	want := []string{
 		"GET /healthz", "POST /reset", "GET /clock", "PUT /clock", "POST /clock/advance", "GET /journal", "DELETE /journal",
 		"GET /settings", "PATCH /settings", "GET /integra/partners", "PUT /integra/partners/{hash}", "GET /integra/users",
-		"GET /integra/users/{hash}", "POST /integra/users/{hash}/topups", "GET /integra/payments/{id}",
+		"GET /integra/users/{hash}", "POST /integra/users/{hash}/topups", "GET /integra/payments/{id}", "POST /integra/payments/{id}/refund",
 		"GET /journal/expect", "GET /journal/{seq}", "GET /journal.har",
 		"GET /ns", "DELETE /ns/{name}", "GET /faults", "POST /faults", "DELETE /faults", "DELETE /faults/{id}",
 		"GET /robokassa/shops", "PUT /robokassa/shops/{login}", "GET /robokassa/operations", "GET /robokassa/operations/{inv_id}",

@@ -73,6 +73,9 @@ type paymentBody struct {
 	ID        string        `json:"id" doc:"Of a top-up the platform's, of a direct payment its paymentHash"`
 	Number    string        `json:"number,omitempty" doc:"paymentId of a direct payment"`
 	Kind      integra.Kind  `json:"kind" enum:"topup,direct,refund"`
+	Via       integra.Via   `json:"via,omitempty" enum:"partner,robokassa" doc:"Who moves the money of a top-up, or of its refund"`
+	Invoice   string        `json:"inv_id,omitempty" doc:"InvId at Robokassa"`
+	PayURL    string        `json:"pay_url,omitempty" doc:"Where the user pays at Robokassa, while he can"`
 	User      string        `json:"user" doc:"Hash"`
 	Amount    string        `json:"amount"`
 	Bonus     string        `json:"bonus"`
@@ -157,6 +160,29 @@ func (a *api) topUp(_ context.Context, in *topUpButton) (*topUpAnswer, error) {
 	return nil, huma.Error409Conflict(refusal.Message)
 }
 
+type refundButton struct {
+	ID   string `path:"id"`
+	Body struct {
+		Amount string `json:"amount,omitempty" doc:"All that is left if empty"`
+	}
+}
+
+// refundPayment asks Robokassa to give money of a top-up back.
+func (a *api) refundPayment(_ context.Context, in *refundButton) (*topUpAnswer, error) {
+	payment, err := a.Integra.RefundCard(in.ID, in.Body.Amount)
+	var refusal *integra.Refusal
+	if !errors.As(err, &refusal) {
+		return &topUpAnswer{Status: http.StatusCreated, Body: paymentOf(payment)}, err
+	}
+	switch refusal.Check {
+	case integra.CheckPayment:
+		return nil, huma.Error404NotFound(refusal.Message)
+	case integra.CheckAmount:
+		return nil, invalid("body.amount", err)
+	}
+	return nil, huma.Error409Conflict(refusal.Message)
+}
+
 func (a *api) getPayment(_ context.Context, in *paymentQuery) (*paymentAnswer, error) {
 	payment, ok := a.Integra.Payment(in.ID)
 	if !ok {
@@ -180,7 +206,7 @@ func userOf(u integra.User) userBody {
 
 func paymentOf(p integra.Payment) paymentBody {
 	body := paymentBody{
-		ID: p.ID, Number: p.Number, Kind: p.Kind, User: p.User,
+		ID: p.ID, Number: p.Number, Kind: p.Kind, Via: p.Via, Invoice: p.Invoice, PayURL: p.PayURL, User: p.User,
 		Amount: p.Amount.Text(), Bonus: p.Bonus.Text(), Credited: p.Credited.Text(),
 		State: p.State, Reason: p.Reason, Expired: p.Expired, ErrorCode: p.ErrorCode, ErrorLink: p.ErrorLink,
 		CreatedMS: p.CreatedAt.UnixMilli(), SettledMS: orZero(p.SettledAt), NextTryMS: orZero(p.NextTry),

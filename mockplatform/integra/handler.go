@@ -37,6 +37,7 @@ type handler struct {
 // refused.
 func (p *Platform) Mount(r *mux.Router) {
 	h := &handler{p: p, pages: &pages{p}}
+	r.PathPrefix(PathShop + "/").HandlerFunc(h.serveShop)
 	r.HandleFunc("/{path:.+}/{method}", h.serve)
 	r.NotFoundHandler = http.HandlerFunc(h.serve)
 }
@@ -174,9 +175,14 @@ func (h *handler) servePage(w http.ResponseWriter, c *call, refusal *Refusal) {
 				h.pages.refused(&screen, c.request, refusal)
 			case posted:
 				form := c.form()
-				payment, err := h.p.TopUp(who.User, typedAmount(form.Get("amount")), Via(form.Get("via")))
+				payment, err := h.p.topUp(who.User, typedAmount(form.Get("amount")), Via(form.Get("via")), c.pageAddress())
 				c.exchange.Payment = payment.ID
 				errors.As(err, &refusal)
+				if payment.PayURL != "" {
+					screen.Header().Set("Location", payment.PayURL)
+					screen.WriteHeader(http.StatusSeeOther)
+					break
+				}
 				h.pages.toppedUp(&screen, c.request, who, form.Get("amount"), err)
 			default:
 				h.p.rememberLogin(c.user, template)
@@ -187,6 +193,9 @@ func (h *handler) servePage(w http.ResponseWriter, c *call, refusal *Refusal) {
 		},
 	})
 }
+
+// pageAddress is the path of the page itself, to come back to.
+func (c *call) pageAddress() string { return c.request.URL.Path + "?" + c.request.URL.RawQuery }
 
 // note completes the exchange with what was found out about the call.
 func (c *call) note(refusal *Refusal, lost LostAnswers) {

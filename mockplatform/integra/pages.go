@@ -43,6 +43,7 @@ type screen struct {
 	More     int           // payments that are not shown
 	Form     topUpForm
 	Settings Settings // for the help
+	ByCard   bool     // topping up by Robokassa is offered
 }
 
 // line is one payment of the history.
@@ -60,6 +61,14 @@ type topUpForm struct {
 	Amount string
 	Error  string // a key of the texts under "amount."; "" for nothing
 	Detail string // the refusal's own words, where the texts have none
+}
+
+// returned is what the template for those gets who come from Robokassa and have no page to
+// go back to.
+type returned struct {
+	page.View
+	Payment Payment
+	Well    bool
 }
 
 // refusal is what the template of a page that is not let in gets.
@@ -126,6 +135,13 @@ func (s *pages) render(w http.ResponseWriter, status int, name string, data page
 	if err := site.Render(w, status, name, data); err != nil {
 		s.p.cfg.Log.Error("a page could not be made", "page", name, "err", err)
 	}
+	if by := s.p.cfg.Acquirer; by != nil {
+		// The answer to the form leads on to the acquirer, which browsers count as its target.
+		const own = "form-action 'self'"
+		if u, err := url.Parse(by.Robokassa); err == nil {
+			w.Header().Set("Content-Security-Policy", strings.Replace(w.Header().Get("Content-Security-Policy"), own, own+" "+u.Scheme+"://"+u.Host, 1))
+		}
+	}
 }
 
 func (s *pages) view(w http.ResponseWriter, r *http.Request) page.View {
@@ -140,7 +156,7 @@ func (s *pages) data(view page.View, session visitor, form topUpForm) *screen {
 	u, _ := s.p.User(session.User, shownPayments) // a user who is gone shows as empty
 	out := &screen{
 		View: view, User: u, Screen: session.Screen, Form: form, Settings: s.p.Settings(),
-		More: u.PaymentCount - len(u.Payments),
+		More: u.PaymentCount - len(u.Payments), ByCard: s.p.cfg.Acquirer != nil,
 	}
 	for _, pay := range u.Payments {
 		l := newLine(pay, view.Now)

@@ -122,7 +122,6 @@ func TestScreen(t *testing.T) {
 			"p-" + yes.ID:   "Подтверждён Со счёта у партнёра",
 			"p-" + late.ID:  "Истёк срок Со счёта у партнёра Партнёр не подтвердил платёж вовремя.",
 			"p-" + no.ID:    "Отклонён Со счёта у партнёра Недостаточно средств Подробнее у партнёра",
-			"later":         "Оплата через Robokassa появится на стенде позже.",
 			"history-title": "История",
 		},
 		"en": {
@@ -131,7 +130,6 @@ func TestScreen(t *testing.T) {
 			"p-" + late.ID:                       "Expired From your partner account The partner did not confirm the payment in time.",
 			"p-5d41402abc4b2a76b9719d911017c592": "Confirmed Direct payment by the partner",
 			"p-5d41402abc4b2a76b9719d911017c593": "Confirmed Refund to the partner",
-			"later":                              "Paying by Robokassa comes to the stand-in later.",
 		},
 	} {
 		w, doc := s.visit(http.MethodGet, screenOf(alice, alice, ""), "", "Accept-Language", lang)
@@ -291,8 +289,8 @@ func TestNoTopUp(t *testing.T) {
 	before := s.world()
 	for form, want := range map[string]string{
 		"amount=1&via=partner":   "without paymentNotifyUrl",
-		"amount=1&via=robokassa": "not offered yet",
-		"amount=1":               "not offered yet",
+		"amount=1&via=robokassa": "not offered",
+		"amount=1":               "not offered",
 	} {
 		w, doc := s.visit(http.MethodPost, address, form)
 		if got := textOf(byID(doc, "amount-error")); w.Code != http.StatusUnprocessableEntity || !strings.Contains(got, want) {

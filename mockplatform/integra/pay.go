@@ -16,7 +16,7 @@ type Via string
 // The ways to pay a top-up.
 const (
 	ViaPartner   Via = "partner"   // from the account at the partner, who is asked (flow 2)
-	ViaRobokassa Via = "robokassa" // by the acquirer built into the page (flow 3): not offered yet
+	ViaRobokassa Via = "robokassa" // by the acquirer built into the page; the partner is not asked (flow 3)
 )
 
 var nothing = money.New(0, money.RUB)
@@ -24,10 +24,15 @@ var nothing = money.New(0, money.RUB)
 // firstNumber is below the paymentId of the first direct payment.
 const firstNumber = 114_000
 
-// TopUp does what the button of the page does: it creates an unconfirmed payment and
-// notifies the partner. amount is as the user typed it: more than zero, at most two
-// decimals, at most MaxSum. The error is a *Refusal.
+// TopUp does what the buttons of the page do: it creates an unconfirmed payment and notifies
+// the partner, or, by Robokassa, says where the user pays. amount is as the user typed it:
+// more than zero, at most two decimals, at most MaxSum. The error is a *Refusal.
 func (p *Platform) TopUp(user, amount string, via Via) (Payment, error) {
+	return p.topUp(user, amount, via, "")
+}
+
+// topUp is TopUp for a user who set out from a page of that path.
+func (p *Platform) topUp(user, amount string, via Via, back string) (Payment, error) {
 	p.world.RLock()
 	defer p.world.RUnlock()
 	u := p.users.get(user)
@@ -40,9 +45,9 @@ func (p *Platform) TopUp(user, amount string, via Via) (Payment, error) {
 		return Payment{}, refuse(CheckAmount, wire.CodeInvalid, err.Error())
 	case sum.Cmp(MaxSum) > 0:
 		return Payment{}, refuse(CheckAmount, wire.CodeInvalid, fmt.Sprintf("amount %s is over %s", sum, MaxSum))
-	case via == ViaRobokassa:
-		return Payment{}, refuse(CheckVia, wire.CodeInvalid, "topping up by Robokassa is not offered yet")
-	case via != ViaPartner:
+	case via == ViaRobokassa && p.cfg.Acquirer == nil:
+		return Payment{}, refuse(CheckVia, wire.CodeInvalid, "topping up by Robokassa is not offered")
+	case via != ViaPartner && via != ViaRobokassa:
 		return Payment{}, refuse(CheckVia, wire.CodeInvalid, fmt.Sprintf("via %q is neither %q nor %q", via, ViaPartner, ViaRobokassa))
 	}
 
@@ -51,6 +56,8 @@ func (p *Platform) TopUp(user, amount string, via Via) (Payment, error) {
 	switch {
 	case !u.archivedAt.IsZero():
 		return Payment{}, archivedUser(u)
+	case via == ViaRobokassa:
+		return p.topUpByCard(u, sum, back).view(), nil
 	case u.template == nil:
 		return Payment{}, refuse(CheckNotify, wire.CodeInvalid, fmt.Sprintf("user %s never logged in with a paymentNotifyUrl", u.hash))
 	}
@@ -136,13 +143,13 @@ func (p *Platform) expire(pay *payment, after time.Duration) {
 	if pay.state.Final() {
 		return
 	}
-	pay.decline = &decline{reason: fmt.Sprintf("expired: not confirmed within %s", after), expired: true}
+	pay.decline = &decline{reason: fmt.Sprintf("expired: not %s within %s", pay.awaited(), after), expired: true}
 	p.settle(pay, Declined)
 	u.tell(p, notToppedUp, pay.amount.Short())
 }
 
-// topUpOf finds the payment that a partner confirms or declines. Direct payments are not
-// found: they need neither. It wants u.mu held.
+// topUpOf finds the payment that a partner confirms or declines. Direct payments and those by
+// card are not found: they need neither. It wants u.mu held.
 func (p *Platform) topUpOf(u *user, id string) (*payment, *Refusal) {
 	if !wire.ValidHash(id) {
 		return nil, refuse(checkArg("transactionId"), wire.CodeInvalid, fmt.Sprintf("transactionId must be %d letters or digits", wire.HashLen))
@@ -151,7 +158,7 @@ func (p *Platform) topUpOf(u *user, id string) (*payment, *Refusal) {
 		return nil, refusal
 	}
 	pay := p.payments.get(id)
-	if pay == nil || pay.user != u || pay.kind != TopUp {
+	if pay == nil || pay.user != u || pay.kind != TopUp || pay.card != nil {
 		return nil, refuse(CheckPayment, wire.CodePaymentNotFound, fmt.Sprintf("user %s has no payment %s", u.hash, id))
 	}
 	return pay, nil
@@ -271,6 +278,9 @@ func (p *Platform) retire() {
 		p.retiring.Unlock()
 
 		p.payments.remove(pay.id)
+		if pay.card != nil && pay.kind == TopUp {
+			p.cards.remove(pay.card.number)
+		}
 		u := pay.user
 		u.mu.Lock()
 		switch i := slices.Index(u.payments, pay); i {

@@ -18,7 +18,7 @@ type Kind string
 const (
 	TopUp  Kind = "topup"  // the user pressed the button; the partner is asked (flow 2)
 	Direct Kind = "direct" // the partner's doPayment (flow 1)
-	Refund Kind = "refund" // the partner's doPayment with a negative sum (flow 4)
+	Refund Kind = "refund" // the partner's doPayment with a negative sum (flow 4), or by Robokassa
 )
 
 // State is where a payment stands.
@@ -39,6 +39,9 @@ type Payment struct {
 	ID        string // 32 characters: {id} of a top-up, otherwise the partner's paymentHash
 	Number    string // paymentId of doPayment, digits; "" for a top-up
 	Kind      Kind
+	Via       Via          // who moves the money: "" for a direct payment or refund by the partner
+	Invoice   string       // InvId at Robokassa; "" unless Via is ViaRobokassa
+	PayURL    string       // where the user pays at Robokassa, while he can
 	User      string       // hash
 	Amount    money.Amount // negative for a refund
 	Bonus     money.Amount // paymentSumBonus; no part of the balance
@@ -90,6 +93,15 @@ type payment struct {
 	attempts   []Attempt
 	expiry     *clock.Timer // nil when the payment cannot expire
 	retry      *clock.Timer // nil when no notification waits for its time
+	card       *card        // nil unless Robokassa moves the money
+}
+
+// awaited is what has to happen to the payment, in words that follow "not".
+func (p *payment) awaited() string {
+	if p.card != nil {
+		return "paid"
+	}
+	return "confirmed"
 }
 
 // decline is why a payment was declined.
@@ -112,6 +124,15 @@ func (p *payment) view() Payment {
 		ID: p.id, Number: p.number, Kind: p.kind, User: p.user.hash,
 		Amount: p.amount, Bonus: p.bonus, Credited: p.credited, State: p.state,
 		CreatedAt: p.created, SettledAt: p.settled, Attempts: slices.Clone(p.attempts),
+	}
+	switch {
+	case p.card != nil:
+		view.Via, view.Invoice = ViaRobokassa, p.card.number
+		if !p.state.Final() {
+			view.PayURL = p.card.payURL
+		}
+	case p.kind == TopUp:
+		view.Via = ViaPartner
 	}
 	if why := p.decline; why != nil {
 		view.Reason, view.ErrorCode, view.ErrorLink, view.Expired = why.reason, why.code, why.link, why.expired

@@ -26,7 +26,8 @@ func Faults() fault.Protocol {
 	for _, m := range append(wire.Methods(), wire.LegacyCreateUser) {
 		p.In = append(p.In, string(m))
 	}
-	p.In = append(p.In, MethodTopUp)
+	p.In = append(p.In, MethodTopUp, MethodPaid, MethodReturned, MethodNotPaid)
+	p.Out = append(p.Out, MethodAskKey, MethodRefund, MethodRefundState)
 	return p
 }
 
@@ -53,6 +54,7 @@ type Config struct {
 	Log      *slog.Logger // nowhere if nil
 	Partners []Partner    // that exist from the start
 	Settings Settings     // at the start; see DefaultSettings
+	Acquirer *Acquirer    // of top-ups by card; nil for none
 	// Workers bounds how many notifications are on their way at once; 64 if 0.
 	Workers int
 	// KeepPayments bounds how many final payments are remembered; 30,000 if 0. Older ones
@@ -73,6 +75,7 @@ type Platform struct {
 	world    sync.RWMutex
 	users    *index[*user]
 	payments *index[*payment] // by id
+	cards    *index[*payment] // top-ups by Robokassa, by number
 
 	register sync.Mutex // guards what follows, and changes of the settings
 	partners map[string]*partner
@@ -81,6 +84,7 @@ type Platform struct {
 
 	messages atomic.Int64 // id of the latest message
 	counters atomic.Int64 // id of the latest counter
+	invoices atomic.Int64 // number of the latest top-up by Robokassa
 
 	retiring sync.Mutex // guards retired
 	retired  []*payment // final payments, the oldest first
@@ -141,7 +145,11 @@ func (p *Platform) clear() error {
 	settings := p.cfg.Settings
 	p.settings.Store(&settings)
 	p.users = newIndex[*user]()
-	p.payments = newIndex[*payment]()
+	p.payments, p.cards = newIndex[*payment](), newIndex[*payment]()
+	p.invoices.Store(firstInvoice)
+	if by := p.cfg.Acquirer; by != nil && by.FirstNumber != 0 {
+		p.invoices.Store(by.FirstNumber)
+	}
 	p.messages.Store(0)
 	p.counters.Store(0)
 	p.retired = nil

@@ -82,6 +82,7 @@ func with(change func(*integra.Settings)) func(*integra.Config) {
 type answer struct {
 	status      int
 	contentType string
+	location    string
 	body        string
 }
 
@@ -96,7 +97,7 @@ func (s *stand) send(verb, target, form string) answer {
 func (s *stand) do(r *http.Request) answer {
 	w := httptest.NewRecorder()
 	s.handler.ServeHTTP(w, r)
-	return answer{w.Code, w.Header().Get("Content-Type"), w.Body.String()}
+	return answer{w.Code, w.Header().Get("Content-Type"), w.Header().Get("Location"), w.Body.String()}
 }
 
 // call sends arguments as the partner that encodes only.

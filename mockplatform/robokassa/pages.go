@@ -1,11 +1,11 @@
 package robokassa
 
 import (
-	"bytes"
 	"cmp"
 	"embed"
 	"fmt"
 	"html/template"
+	"maps"
 	"net/http"
 	"net/url"
 	"strings"
@@ -18,6 +18,7 @@ import (
 	wire "github.com/partnerkit/partnerkit/contract/robokassa"
 	"github.com/partnerkit/partnerkit/internal/page"
 	"github.com/partnerkit/partnerkit/mockplatform/fault"
+	"github.com/partnerkit/partnerkit/mockplatform/traffic"
 )
 
 //go:embed page
@@ -67,36 +68,26 @@ type refusalPage struct {
 	Meaning string
 }
 
-// screen is a ResponseWriter that keeps a page until it is in the journal.
-type screen struct {
-	header http.Header
-	status int
-	bytes.Buffer
-}
-
-// Header returns the headers to be sent.
-func (s *screen) Header() http.Header { return s.header }
-
-// WriteHeader keeps the first status.
-func (s *screen) WriteHeader(status int) { s.status = cmp.Or(s.status, status) }
-
 // render makes a page. allow is one more address that its forms may lead to.
 func (c *call) render(status int, name, allow string, header http.Header, data page.Page) *fault.Answer {
-	s := &screen{header: header}
-	if err := site.Render(s, status, name, data); err != nil {
+	var made traffic.Capture
+	maps.Copy(made.Header(), header)
+	if err := site.Render(&made, status, name, data); err != nil {
 		c.p.cfg.Log.Error("a page could not be made", "page", name, "err", err)
 	}
 	if u, err := url.Parse(allow); allow != "" && err == nil {
-		policy := s.header.Get("Content-Security-Policy")
-		s.header.Set("Content-Security-Policy", strings.Replace(policy, "form-action 'self'", "form-action 'self' "+u.Scheme+"://"+u.Host, 1))
+		policy := made.Header().Get("Content-Security-Policy")
+		made.Header().Set("Content-Security-Policy", strings.Replace(policy, "form-action 'self'", "form-action 'self' "+u.Scheme+"://"+u.Host, 1))
 	}
-	return &fault.Answer{Status: cmp.Or(s.status, status), Header: s.header, Body: s.Bytes()}
+	return made.Answer()
 }
 
 // view is what every page needs to know of its reader. Unless he chooses, the language is
 // the one that the shop asked for.
 func (c *call) view(header http.Header, culture string) page.View {
-	view := site.View(&screen{header: header}, c.request, c.p.cfg.Clock.Now())
+	var made traffic.Capture // takes the cookies that remember a choice
+	view := site.View(&made, c.request, c.p.cfg.Clock.Now())
+	maps.Copy(header, made.Header())
 	if !c.request.URL.Query().Has("lang") {
 		switch {
 		case strings.HasPrefix(strings.ToLower(culture), "en"):
