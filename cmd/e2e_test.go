@@ -265,7 +265,8 @@ func TestCommands(t *testing.T) {
 func TestHelp(t *testing.T) {
 	t.Parallel()
 	for _, command := range []string{
-		"", "serve", "migrate", "users register", "users list", "login-link", "token mint", "token master-key",
+		"", "serve", "migrate", "users register", "users list", "users import", "users show", "users archive", "users unarchive", "users messages", "login-link",
+		"token mint", "token list", "token revoke", "token master-key", "keys rotate",
 		"ledger deposit", "ledger withdraw", "ledger balance", "ledger statement", "ledger verify",
 		"payments list", "payments show", "payments create", "payments refund",
 	} {
