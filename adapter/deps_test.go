@@ -21,6 +21,7 @@ var may = map[string][]string{
 	"./adapter/billing":     {"./adapter", "./contract/money", "./adapter/outcall"},                        // which carries its calls
 	"./adapter/reconcile":   {"./adapter", "./contract/money"},
 	"./adapter/outcall":     {"./adapter", "./contract/money"},
+	"./adapter/alert":       {"./adapter", "./contract/money", "./adapter/outcall"},                   // which carries its messages
 	"./adapter/api":         {"./adapter", "./contract/money", "./adapter/ledger"},                    // whose balances and transfers it shows
 	"./adapter/console":     {"./adapter", "./contract/money", "./adapter/ledger", "./internal/page"}, // likewise
 	"./adapter/reference":   {"./internal/page"},

@@ -15,6 +15,7 @@ const (
 	Refused  Verdict = "refused"  // the platform answered no, with a code
 	NotSent  Verdict = "not_sent" // the call cannot have reached the platform (no connection, no key)
 	Unknown  Verdict = "unknown"  // the call may have reached the platform
+	Held     Verdict = "held"     // the call was not made, since the platform is left alone for a while
 )
 
 // Outcome is the result of one call to the platform.
@@ -82,8 +83,10 @@ const (
 	EventEvidence  EventKind = "evidence" // a remark: what the platform's books say about a payment in doubt
 	EventProven    EventKind = "proven"   // evidence ended the doubt
 	EventResolved  EventKind = "resolved" // a person ended the doubt
+	EventHurried   EventKind = "hurried"  // a person asked for the next try at once
 	EventDeclined  EventKind = "declined"
 	EventTakenOver EventKind = "taken_over" // the process that held the payment is gone
+	EventArchived  EventKind = "archived"   // a remark that stands for a history that went to a file
 	EventConflict  EventKind = "conflict"   // the same key came with other content
 )
 
@@ -186,6 +189,9 @@ func (p Payment) lease(pol Policy, at time.Time) time.Time {
 // A refusal of a confirm is definite only in Reserved, where no earlier call can have
 // reached the platform; in Confirming one may have landed, and the payment is in doubt.
 func (p Payment) Answered(o Outcome, pol Policy, at time.Time) (Step, error) {
+	if o.Verdict == Held && (p.State == Reserved || p.State == Confirming || p.State == Declining) {
+		return p.Freed(at), nil
+	}
 	var s Step
 	switch {
 	case p.State == Declining:
@@ -266,6 +272,24 @@ func (p Payment) Claimed(owner int64, pol Policy, at time.Time) Step {
 	s.After.Owner = owner
 	s.After.NextAt = s.After.UpdatedAt.Add(pol.Lease)
 	return s
+}
+
+// Hurried makes a free payment's scheduled try due at once, since who asked for it. It is that
+// very try, put forward: there is never a second one beside it. A payment that is being tried
+// at this moment, or is due by itself, is ErrLost; one that has no try ahead ErrInvalid.
+func (p Payment) Hurried(who string, at time.Time) (Step, error) {
+	switch {
+	case p.NextAt.IsZero():
+		return Step{}, fmt.Errorf("%w: payment %s is %s: there is nothing to try", ErrInvalid, p.Key, p.State)
+	case p.Owner != 0:
+		return Step{}, fmt.Errorf("%w: payment %s is being tried", ErrLost, p.Key)
+	case !p.NextAt.After(at):
+		return Step{}, fmt.Errorf("%w: payment %s is due already", ErrLost, p.Key)
+	}
+	s := p.step(EventHurried, p.State, at)
+	s.After.NextAt = s.After.UpdatedAt
+	s.Event.Detail = "asked for by " + who
+	return s, nil
 }
 
 // Freed gives a payment back untouched: the process that held it made no call for it.

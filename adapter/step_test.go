@@ -78,6 +78,7 @@ func TestAnswered(t *testing.T) {
 		topup, direct, refund         = adapter.TopUp, adapter.Direct, adapter.Refund
 		yes, no, unsent, unknown      = adapter.Accepted, adapter.Refused, adapter.NotSent, adapter.Unknown
 		reserved, confirming          = adapter.Reserved, adapter.Confirming
+		held                          = adapter.Held
 		declining, declined, inDoubt  = adapter.Declining, adapter.Declined, adapter.InDoubt
 		confirmed                     = adapter.Confirmed
 		none, capture, release, back_ = adapter.NoMove, adapter.Capture, adapter.Release, adapter.Restore
@@ -101,6 +102,9 @@ func TestAnswered(t *testing.T) {
 		{topup, declining, no, declined, none},
 		{topup, declining, unsent, declining, none},
 		{topup, declining, unknown, declining, none},
+		{topup, reserved, held, reserved, none},
+		{topup, confirming, held, confirming, none},
+		{topup, declining, held, declining, none},
 
 		{direct, reserved, yes, confirmed, capture},
 		{direct, reserved, no, declined, release},
@@ -141,6 +145,10 @@ func TestAnswered(t *testing.T) {
 			case s.After.State.Final() || s.After.State == inDoubt:
 				if s.After.Owner != 0 || !s.After.NextAt.IsZero() {
 					t.Errorf("resting, yet held by %d until %s", s.After.Owner, s.After.NextAt)
+				}
+			case tt.verdict == held:
+				if s.After.Owner != 0 || s.After.NextAt != at || s.After.Attempt != p.Attempt || s.Event.Kind != "" {
+					t.Errorf("a call that was not made left its mark: owner %d at %s, attempt %d, event %q", s.After.Owner, s.After.NextAt, s.After.Attempt, s.Event.Kind)
 				}
 			case tt.to == declining && tt.from != declining:
 				if s.After.Owner != p.Owner || s.After.Attempt != 1 {
@@ -250,6 +258,35 @@ func TestPaymentHashIsStableAndDistinct(t *testing.T) {
 	} {
 		if other == h {
 			t.Error("two payments share a hash")
+		}
+	}
+}
+
+func TestHurried(t *testing.T) {
+	at := t0.Add(time.Second)
+	free := func(state adapter.State, next time.Time) adapter.Payment {
+		p := payment(t, adapter.TopUp, state)
+		p.Owner, p.NextAt, p.Attempt = 0, next, 5
+		return p
+	}
+	s, err := free(adapter.Confirming, at.Add(time.Hour)).Hurried("alice", at)
+	if err != nil || s.After.NextAt != at || s.After.State != adapter.Confirming || s.After.Attempt != 5 || s.After.Owner != 0 ||
+		s.Move != adapter.NoMove || s.Event.Kind != adapter.EventHurried || !strings.Contains(s.Event.Detail, "alice") {
+		t.Errorf("%+v, %v", s, err)
+	}
+	held := free(adapter.Confirming, at.Add(time.Hour))
+	held.Owner = 7
+	for name, tt := range map[string]struct {
+		p    adapter.Payment
+		want error
+	}{
+		"being tried": {held, adapter.ErrLost},
+		"due":         {free(adapter.Reserved, at), adapter.ErrLost},
+		"final":       {free(adapter.Confirmed, time.Time{}), adapter.ErrInvalid},
+		"in doubt":    {free(adapter.InDoubt, time.Time{}), adapter.ErrInvalid},
+	} {
+		if s, err := tt.p.Hurried("alice", at); !errors.Is(err, tt.want) {
+			t.Errorf("%s: %+v, %v; want %v", name, s, err, tt.want)
 		}
 	}
 }

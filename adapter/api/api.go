@@ -75,8 +75,9 @@ type Config struct {
 
 	Reconciliations Reconciliations
 
-	Act     Act    // keeps the audit log; nil for none
-	Version string // of the program, for the document
+	TraceID func(context.Context) string // names a request's trace; nil for none
+	Act     Act                          // keeps the audit log; nil for none
+	Version string                       // of the program, for the document
 	Now     func() time.Time
 	Log     *slog.Logger
 }
@@ -102,6 +103,9 @@ func New(cfg Config) http.Handler {
 	config.RejectUnknownQueryParameters = true
 	config.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
 		"bearer": {Type: "http", Scheme: "bearer", BearerFormat: "JWT", Description: "adapter token mint --name NAME --scope SCOPE"},
+	}
+	if cfg.TraceID != nil {
+		config.Transformers = append(config.Transformers, nameTraces(cfg.TraceID))
 	}
 	h := humamux.New(r, config)
 	h.UseMiddleware(guard(h, cfg), limit(cfg), audit(cfg.Act, cfg.Log))

@@ -26,6 +26,9 @@ type ClientConfig struct {
 	Connections int           // kept open while idle, as many as calls run at once; 64
 	MaxAnswer   int           // bytes of an answer that are read; 1 MiB
 
+	// Breaker, if not nil, leaves the platform alone while it does not answer.
+	Breaker *outcall.Breaker
+
 	// DeclineLink is the page of the partner's panel where a user can add funds; the
 	// platform may show it beside the reason of a decline. Optional.
 	DeclineLink string
@@ -123,12 +126,18 @@ func (e *CallError) Unwrap() error {
 // the answer is to some other question, so that the outcome is unknown.
 type accept func(integra.Response) (detail string, err error)
 
-// call makes one call and says what we know of it. Whatever happens, it is observed.
+// call makes one call, if the platform is not left alone, and says what we know of it.
+// Whatever happens to it, a call is observed.
 func (c *Client) call(ctx context.Context, m integra.Method, cred integra.Credentials, args any, check accept) adapter.Outcome {
+	done, ok := c.cfg.Breaker.Enter()
+	if !ok {
+		return adapter.Outcome{Verdict: adapter.Held, Detail: "the platform does not answer and is left alone for a while"}
+	}
 	began := c.cfg.Now()
 	o := c.exchange(ctx, m, cred, args, check)
 	o.Took = c.cfg.Now().Sub(began)
 	o.Detail = outcall.Clean(o.Detail)
+	done(o.Verdict == adapter.Accepted || o.Verdict == adapter.Refused)
 	c.cfg.Observe(string(m), o)
 	return o
 }

@@ -235,6 +235,9 @@ func (a *Audit) moves(p adapter.Payment, transfers []Transfer, outside bool) {
 func (a *Audit) history(p adapter.Payment, events []adapter.Event) {
 	state, version := adapter.Received, 0
 	for _, e := range events {
+		if e.Kind == adapter.EventArchived && version == 0 && e.Version == p.Version { // the rest is in a file
+			state, version = e.From, p.Version-1
+		}
 		if e.From != state || e.Version <= version {
 			a.differ(p.User, p.Num, "version %d leads from %s, but version %d left it %s", e.Version, e.From, version, state)
 		}

@@ -7,8 +7,11 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path"
+	"path/filepath"
+	"slices"
 	"strings"
 
 	_ "github.com/jackc/pgx/v5/stdlib" // goose speaks database/sql to PostgreSQL
@@ -19,8 +22,11 @@ import (
 //go:embed migrations
 var migrations embed.FS
 
-// ErrMigrations says that the database is not of this program's version: run Migrate.
-var ErrMigrations = errors.New("the database has pending migrations")
+// ErrMigrations says that the database is not of this program's version: it has pending
+// migrations, for Migrate, or is of a newer one.
+var ErrMigrations = errors.New("the database is not of this program's version")
+
+var errNewer = fmt.Errorf("%w: it was made by a newer program", ErrMigrations)
 
 // Migrate brings the database to this program's version and returns the names of the steps
 // taken. Several processes may do it at once on PostgreSQL; on SQLite all but one get an error.
@@ -53,7 +59,8 @@ func create(database string) error {
 	return f.Close()
 }
 
-// Pending lists the steps that Migrate would take. An SQLite file that is not there has them
+// Pending lists the steps that Migrate would take. A database of a later version than this
+// program's is ErrMigrations: what it means by its rows is not known here. An SQLite file that is not there has them
 // all to take, and is not created.
 func Pending(ctx context.Context, database string) ([]string, error) {
 	var pending []string
@@ -67,6 +74,11 @@ func Pending(ctx context.Context, database string) ([]string, error) {
 		}
 	}
 	err := migrate(ctx, database, func(p *goose.Provider) error {
+		if current, target, err := p.GetVersions(ctx); err != nil {
+			return err
+		} else if current > target {
+			return fmt.Errorf("%w: it is at version %d, this program knows %d at most", errNewer, current, target)
+		}
 		steps, err := p.Status(ctx)
 		for _, s := range steps {
 			if s.State == goose.StatePending {
@@ -127,4 +139,70 @@ func parseDatabase(database string) (file, url string, err error) {
 	}
 	scheme, _, _ := strings.Cut(database, ":") // the rest may hold a password
 	return "", "", fmt.Errorf("database %q…: want sqlite:FILE or postgres://…", scheme)
+}
+
+// VerifyForm lists in what a database differs from this version's form: migrations that are
+// pending, and, of SQLite, tables, indexes, views and triggers that are missing, changed or
+// foreign. (PostgreSQL does not keep the text to compare.)
+func VerifyForm(ctx context.Context, database string) (differences []string, err error) {
+	pending, err := Pending(ctx, database)
+	for _, p := range pending {
+		differences = append(differences, "pending "+p)
+	}
+	file, _, _ := parseDatabase(database)
+	if err != nil || file == "" || len(pending) > 0 {
+		return differences, err
+	}
+	dir, err := os.MkdirTemp("", "adapter-form-")
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	fresh := filepath.Join(dir, "fresh.db")
+	if _, err := Migrate(ctx, "sqlite:"+fresh); err != nil {
+		return nil, err
+	}
+	want, err := form(ctx, fresh)
+	if err != nil {
+		return nil, err
+	}
+	got, err := form(ctx, file)
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range slices.Sorted(maps.Keys(want)) {
+		switch text, ok := got[name]; {
+		case !ok:
+			differences = append(differences, name+" is missing")
+		case text != want[name]:
+			differences = append(differences, name+" is not as it should be")
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(got)) {
+		if _, ok := want[name]; !ok {
+			differences = append(differences, name+" is not ours")
+		}
+	}
+	return differences, nil
+}
+
+// form is the text of everything in a SQLite database that has one, by kind and name.
+func form(ctx context.Context, file string) (map[string]string, error) {
+	all := map[string]string{}
+	err := onSQLite(ctx, file, func(db *sql.DB) (err error) {
+		rows, err := db.QueryContext(ctx, `SELECT type || ' ' || name, sql FROM sqlite_master WHERE sql IS NOT NULL`)
+		if err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, rows.Close()) }()
+		for rows.Next() {
+			var name, text string
+			if err := rows.Scan(&name, &text); err != nil {
+				return err
+			}
+			all[name] = text
+		}
+		return rows.Err()
+	})
+	return all, err
 }

@@ -126,7 +126,7 @@ func prepare(ctx context.Context, cfg Config) error {
 		_, err := Migrate(ctx, cfg.Database)
 		return err
 	}
-	return fmt.Errorf("%w: %v", ErrMigrations, pending)
+	return fmt.Errorf("%w: pending migrations %v; make a backup, then run adapter migrate", ErrMigrations, pending)
 }
 
 // begin checks that the books are kept in our currency and takes up serving.

@@ -79,7 +79,7 @@ func (s *Store) auditPayments(ctx context.Context, t tx, audit *ledger.Audit) er
 				return err
 			},
 		}, &stmt{
-			sql:  `SELECT ` + eventColumns + ` FROM events WHERE payment > $1 AND payment <= $2 AND n = 0 ORDER BY payment, version`,
+			sql:  `SELECT ` + eventColumns + ` FROM events WHERE payment > $1 AND payment <= $2 AND (n = 0 OR kind = 'archived') ORDER BY payment, version, n`,
 			args: []any{last, to}, row: func(scan scanner) error {
 				e, err := scanEvent(scan)
 				history[e.Payment] = append(history[e.Payment], e)

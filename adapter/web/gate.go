@@ -67,7 +67,7 @@ func limiter(perSecond float64) *rate.Limiter {
 func (g *gate) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	client := clientOf(r)
 	if len(g.Allow) > 0 && !within(g.Allow, client) {
-		g.refuse(w, r, http.StatusForbidden, "this address may not notify")
+		g.refuse(w, r, http.StatusForbidden, "this address may not come in")
 		return
 	}
 	now := g.Now()

@@ -34,6 +34,9 @@ type Metrics struct {
 	reconciled    *prometheus.CounterVec
 	commitSize    prometheus.Histogram
 	commitTime    prometheus.Histogram
+	paused        prometheus.Gauge
+	differences   prometheus.Gauge
+	verifiedAt    prometheus.Gauge
 }
 
 // NewMetrics returns metrics with a registry of their own. Every scrape asks backlog, which
@@ -84,7 +87,14 @@ func NewMetrics(backlog func(context.Context) (Backlog, error), now func() time.
 	for _, r := range adapter.ReconcileResults { // a counter that is not there cannot be alarmed on
 		m.reconciled.WithLabelValues(string(r))
 	}
+	gauge := func(name, help string) prometheus.Gauge {
+		return prometheus.NewGauge(prometheus.GaugeOpts{Namespace: namespace, Subsystem: subsystem, Name: name, Help: help})
+	}
+	m.paused = gauge("platform_paused", "1 while the platform does not answer and is left alone, otherwise 0.")
+	m.differences = gauge("ledger_differences", "Differences that this process's last audit of the books found; 0 before the first.")
+	m.verifiedAt = gauge("ledger_verified_timestamp_seconds", "When this process last audited the books, Unix time; 0 before the first.")
 	m.registry.MustRegister(
+		m.paused, m.differences, m.verifiedAt,
 		m.notifications, m.payments, m.calls, m.callbacks, m.payins, m.reconciled, m.commitSize, m.commitTime,
 		&backlogCollector{
 			backlog: backlog, now: now,
@@ -139,6 +149,20 @@ func (m *Metrics) Reconciled(r adapter.Reconciliation) {
 func (m *Metrics) Committed(size int, took time.Duration) {
 	m.commitSize.Observe(float64(size))
 	m.commitTime.Observe(took.Seconds())
+}
+
+// Paused says whether the platform is left alone.
+func (m *Metrics) Paused(paused bool) {
+	m.paused.Set(0)
+	if paused {
+		m.paused.Set(1)
+	}
+}
+
+// Verified says what an audit of the books found, and when.
+func (m *Metrics) Verified(differences int, at time.Time) {
+	m.differences.Set(float64(differences))
+	m.verifiedAt.Set(float64(at.Unix()))
 }
 
 // Handler serves the metrics.

@@ -60,6 +60,9 @@ func TestMetrics(t *testing.T) {
 	m.Stepped(adapter.Payment{Kind: adapter.TopUp, State: adapter.Confirmed, ReceivedAt: day, UpdatedAt: day.Add(2 * time.Second)})
 	m.Committed(32, 4*time.Millisecond)
 	m.Reconciled(adapter.Reconciliation{Result: adapter.ReconcileDiffers})
+	m.Paused(false)
+	m.Paused(true)
+	m.Verified(2, time.Unix(1_700_000_000, 0))
 	want := []string{
 		`partnerkit_adapter_callbacks_total{status="200"} 1`,
 		`partnerkit_adapter_callbacks_total{status="403"} 1`,
@@ -67,6 +70,8 @@ func TestMetrics(t *testing.T) {
 		`partnerkit_adapter_commit_duration_seconds_sum 0.004`,
 		`partnerkit_adapter_commit_size_count 1`,
 		`partnerkit_adapter_commit_size_sum 32`,
+		`partnerkit_adapter_ledger_differences 2`,
+		`partnerkit_adapter_ledger_verified_timestamp_seconds 1.7e+09`,
 		`partnerkit_adapter_notifications_total{status="200"} 2`,
 		`partnerkit_adapter_notifications_total{status="409"} 1`,
 		`partnerkit_adapter_oldest_unfinished_payment_age_seconds 90`,
@@ -94,6 +99,7 @@ func TestMetrics(t *testing.T) {
 		`partnerkit_adapter_platform_call_duration_seconds_count{method="confirmPayment",outcome="unknown"} 1`,
 		`partnerkit_adapter_platform_call_duration_seconds_sum{method="confirmPayment",outcome="accepted"} 0.25`,
 		`partnerkit_adapter_platform_call_duration_seconds_sum{method="confirmPayment",outcome="unknown"} 5`,
+		`partnerkit_adapter_platform_paused 1`,
 		`partnerkit_adapter_reconciliations_total{result="agrees"} 0`,
 		`partnerkit_adapter_reconciliations_total{result="differs"} 1`,
 		`partnerkit_adapter_reconciliations_total{result="unread"} 0`,

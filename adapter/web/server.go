@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/gorilla/mux"
+	"go.opentelemetry.io/otel/trace"
 )
 
 // Config is how a server listens; zero fields take the defaults.
@@ -34,13 +35,15 @@ type Config struct {
 	KeyFile       string        // its key, PEM
 	Proxies       Proxies       // who is believed about whom a request comes from
 	Now           func() time.Time
-	Log           *slog.Logger // slog.Default
+	Tracers       trace.TracerProvider // nil for no traces
+	Log           *slog.Logger         // slog.Default
 }
 
 // A Server serves the routes it was given. Set it up, Listen, then Run.
 type Server struct {
 	cfg      Config
 	router   *mux.Router
+	handler  http.Handler // the router, traced or not
 	listener net.Listener
 	checks   []check
 	tls      *certificate // nil for plain HTTP
@@ -61,6 +64,10 @@ func New(cfg Config) *Server {
 		cfg.Now = time.Now
 	}
 	s := &Server{cfg: cfg, router: mux.NewRouter()}
+	s.handler = s.router
+	if cfg.Tracers != nil {
+		s.handler = traced(s.router, cfg.Tracers)
+	}
 	s.Handle("/healthz", http.HandlerFunc(s.serveHealth), http.MethodGet, http.MethodHead)
 	s.Handle("/readyz", http.HandlerFunc(s.serveReady), http.MethodGet, http.MethodHead)
 	return s
@@ -181,7 +188,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	if r.Body != http.NoBody {
 		r.Body = http.MaxBytesReader(w, r.Body, s.cfg.MaxBody)
 	}
-	s.router.ServeHTTP(t, r)
+	s.handler.ServeHTTP(t, r)
 }
 
 // recovered ends a request whose handler panicked: with a 500 if nothing was answered yet,

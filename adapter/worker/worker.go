@@ -67,6 +67,11 @@ type Config struct {
 	Grace       time.Duration    // how long running work may take to finish when stopping; 10 s
 	Now         func() time.Time // time.Now
 	Log         *slog.Logger     // slog.Default
+	// Room is how many calls the platform may be asked now, negative for any number. While it is 0,
+	// payments stay where they are: none is claimed, and accepts are stored free. nil is no limit.
+	Room func() int
+	// Span begins a span about a payment; what it returns ends it. nil for no traces.
+	Span func(ctx context.Context, name string, p adapter.Payment) (context.Context, func(error))
 	// OnStep observes every written step: the payment after it and the event that explains it.
 	OnStep func(p adapter.Payment, e adapter.Event)
 }
@@ -130,7 +135,7 @@ func setDefault[T int | time.Duration](v *T, def T) {
 // waits for one: the flood is paced by what the platform and the store can settle. When
 // nobody finishes, it does not wait, and the payment is stored free, to be claimed later.
 func (p *Pool) Admit(ctx context.Context) bool {
-	if p.stopped.Load() || p.cfg.ReceiveOnly {
+	if p.stopped.Load() || p.cfg.ReceiveOnly || p.room() == 0 {
 		return false
 	}
 	select {
@@ -239,9 +244,16 @@ func (p *Pool) claimLoop(ctx context.Context) {
 		case <-p.store.Wake():
 		}
 		wait, err := p.untilDue(ctx)
-		if err == nil && wait <= 0 {
+		switch room := p.room(); {
+		case err != nil || wait > 0:
+		case room == 0: // the platform is left alone
+			wait = p.cfg.Poll
+		default:
 			var n int
-			if n, err = p.claim(ctx); n == 0 { // another replica is faster
+			if n, err = p.claim(ctx, room); n == 0 { // another replica is faster
+				wait = p.cfg.Poll
+			}
+			if room > 0 { // what these find out decides about the rest
 				wait = p.cfg.Poll
 			}
 		}
@@ -267,16 +279,24 @@ func (p *Pool) untilDue(ctx context.Context) (time.Duration, error) {
 	return min(due.Sub(p.cfg.Now()), p.cfg.Poll), nil
 }
 
-// claim takes what is due, as much as there are places for. Accepts compete for the same
-// places, so neither starves the other.
-func (p *Pool) claim(ctx context.Context) (int, error) {
+// room is how many calls the platform may be asked now; negative for any number.
+func (p *Pool) room() int {
+	if p.cfg.Room == nil {
+		return -1
+	}
+	return p.cfg.Room()
+}
+
+// claim takes what is due, as much as there are places and room for. Accepts compete for the
+// same places, so neither starves the other.
+func (p *Pool) claim(ctx context.Context, room int) (int, error) {
 	select {
 	case p.places <- struct{}{}:
 	case <-ctx.Done():
 		return 0, nil
 	}
 	n := 1
-	for n < p.cfg.Workers && p.tryPlace() {
+	for n < p.cfg.Workers && n != room && p.tryPlace() {
 		n++
 	}
 	due, err := p.store.Claim(ctx, n)
@@ -323,7 +343,12 @@ func (p *Pool) free(ctx context.Context, pay adapter.Payment) {
 
 // Drive carries a payment that this process holds as far as it goes now: to its end, into
 // doubt, or to a retry that lies in the future. It returns the payment as last written.
-func (p *Pool) Drive(ctx context.Context, pay adapter.Payment) (adapter.Payment, error) {
+func (p *Pool) Drive(ctx context.Context, pay adapter.Payment) (_ adapter.Payment, err error) {
+	if p.cfg.Span != nil {
+		var end func(error)
+		ctx, end = p.cfg.Span(ctx, "work on payment", pay)
+		defer func() { end(err) }()
+	}
 	for {
 		step, err := p.next(ctx, pay)
 		if err != nil {
@@ -366,12 +391,32 @@ func (p *Pool) next(ctx context.Context, pay adapter.Payment) (adapter.Step, err
 	if move := pay.Owes(pol); move != adapter.NoMove {
 		return pay.Moved(p.cfg.Funds.Move(call, move, pay), pol, p.cfg.Now())
 	}
-	return pay.Answered(p.platform.Call(call, pay), pol, p.cfg.Now())
+	return pay.Answered(p.call(call, pay), pol, p.cfg.Now())
+}
+
+// call makes the call that the payment asks for.
+func (p *Pool) call(ctx context.Context, pay adapter.Payment) adapter.Outcome {
+	if p.cfg.Span == nil {
+		return p.platform.Call(ctx, pay)
+	}
+	ctx, end := p.cfg.Span(ctx, "call platform", pay)
+	o := p.platform.Call(ctx, pay)
+	var err error
+	if o.Verdict != adapter.Accepted {
+		err = fmt.Errorf("%s: %d %s", o.Verdict, o.Code, o.Detail)
+	}
+	end(err)
+	return o
 }
 
 // write applies a step, again and again while the store is out of order and the lease
 // lasts: the platform's answer is in hand and should not have to be asked for twice.
-func (p *Pool) write(ctx context.Context, step adapter.Step) (adapter.Payment, error) {
+func (p *Pool) write(ctx context.Context, step adapter.Step) (_ adapter.Payment, err error) {
+	if p.cfg.Span != nil {
+		var end func(error)
+		ctx, end = p.cfg.Span(ctx, "write "+string(step.Event.Kind), step.Before)
+		defer func() { end(err) }()
+	}
 	after, err := backoff.Retry(ctx, func() (adapter.Payment, error) {
 		after, err := p.store.Apply(ctx, step)
 		if errors.Is(err, adapter.ErrLost) || errors.Is(err, adapter.ErrClosed) {
@@ -389,6 +434,9 @@ func (p *Pool) write(ctx context.Context, step adapter.Step) (adapter.Payment, e
 // observe logs one line per step and tells the observer.
 func (p *Pool) observe(ctx context.Context, step adapter.Step, after adapter.Payment) {
 	e := step.Event
+	if e.Kind == "" { // given back untouched
+		return
+	}
 	if step.Short != nil && after.State == step.Short.After.State {
 		e = step.Short.Event
 	}

@@ -403,3 +403,73 @@ func TestNoCallOnAnEndingLease(t *testing.T) {
 		t.Error("no error")
 	}
 }
+
+// While the platform is left alone nothing is claimed and no try is spent; then as many calls are
+// made as there is room for, and once it answers all the rest.
+func TestPlatformLeftAlone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newMemory()
+		for range 5 {
+			m.add(t, adapter.Received, 0)
+		}
+		var mu sync.Mutex
+		room, calls := 0, 0
+		set := func(n int) {
+			mu.Lock()
+			defer mu.Unlock()
+			room = n
+		}
+		pool := newPool(t, m, func(context.Context, adapter.Payment) adapter.Outcome {
+			mu.Lock()
+			defer mu.Unlock()
+			calls++
+			if room == 0 { // the breaker closed the door after the claim
+				return adapter.Outcome{Verdict: adapter.Held}
+			}
+			return adapter.Outcome{Verdict: adapter.Accepted}
+		}, worker.Config{Room: func() int {
+			mu.Lock()
+			defer mu.Unlock()
+			return room
+		}})
+		stop := start(t, pool)
+		time.Sleep(time.Minute) // virtual
+		if calls != 0 || pool.Admit(t.Context()) {
+			t.Errorf("%d calls; want none, and no payment taken in hand", calls)
+		}
+		if err := pool.Healthy(); err != nil {
+			t.Errorf("it is the platform that is ill, not us: %v", err)
+		}
+		set(1)
+		time.Sleep(time.Second)
+		if calls < 1 || calls > 3 { // one each time that it looks
+			t.Errorf("%d calls with room for one; want few", calls)
+		}
+		set(-1)
+		time.Sleep(2 * time.Second)
+		stop()
+		if n := m.count(adapter.EventConfirmed); n != 5 {
+			t.Errorf("%d confirmed, want all 5", n)
+		}
+		if n := m.count(adapter.EventRetry); n != 0 {
+			t.Errorf("%d tries were spent on a platform that was left alone", n)
+		}
+	})
+}
+
+func TestHeldPaymentIsGivenBackUntouched(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newMemory()
+		pool := newPool(t, m, func(context.Context, adapter.Payment) adapter.Outcome {
+			return adapter.Outcome{Verdict: adapter.Held}
+		}, worker.Config{OnStep: func(_ adapter.Payment, e adapter.Event) {
+			if e.Kind == "" {
+				t.Error("a step without an event is told of")
+			}
+		}})
+		p, err := pool.Drive(t.Context(), m.add(t, adapter.Received, me))
+		if err != nil || p.State != adapter.Reserved || p.Owner != 0 || p.Attempt != 1 || p.NextAt.After(time.Now()) {
+			t.Errorf("%+v, %v; want it reserved, free, due, at its first try", p, err)
+		}
+	})
+}

@@ -72,7 +72,7 @@ func (c serveCmd) mountAPI(server *web.Server, keys *vault.Vault, st *store.Stor
 	calls := api.New(api.Config{
 		Verify: verifier(tokens), Revoked: st.TokenRevoked, Rate: c.APIRate, Burst: c.APIBurst,
 		Users: users, Payments: service, Ledger: ledger, Records: st, Reconciliations: st, Requests: st, Currency: currency, Payins: payins, Store: st,
-		Act: st.Act, Version: version, Log: log,
+		Act: st.Act, TraceID: web.TraceID, Version: version, Log: log,
 	})
 	server.Handle(api.Base+"{call:.*}", calls)
 	server.Handle("/openapi.json", calls, http.MethodGet)

@@ -45,6 +45,16 @@ func (o operator) act(ctx context.Context, st *store.Store, on, detail string, d
 	return st.Act(ctx, adapter.Action{Who: o.who, Via: adapter.ViaCLI, What: o.what, On: on, Detail: detail}, do)
 }
 
+// note puts something that was done outside the database into the audit log.
+func (o operator) note(ctx context.Context, db databaseFlags, log *slog.Logger, on, detail string) (err error) {
+	st, err := openStore(ctx, db, log)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, st.Close()) }()
+	return o.act(ctx, st, on, detail, func(context.Context) error { return nil })
+}
+
 type auditCmd struct {
 	List listAuditCmd `cmd:"" help:"List what persons did, newest first."`
 }

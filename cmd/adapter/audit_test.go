@@ -44,7 +44,7 @@ func TestCommandsAreAudited(t *testing.T) {
 		{Num: 4, Who: "alice", Via: "cli", What: "token mint", On: "user/" + user, Result: "done", Detail: "notify token, good for 168h0m0s"},
 		{Num: 3, Who: "bob", Via: "cli", What: "token mint", On: "token/panel", Result: "done", Detail: "scopes payins"},
 		{Num: 2, Who: "alice", Via: "cli", What: "ledger deposit", On: "user/" + user, Result: "refused", Detail: "10.00 RUB, key k7"},
-		{Num: 1, Who: "alice", Via: "cli", What: "migrate", Result: "done"},
+		{Num: 1, Who: "alice", Via: "cli", What: "migrate apply", Result: "done"},
 	}
 	want[3].Detail = got[len(got)-1].Detail // the names of the steps, whichever there are
 	if diff := cmp.Diff(want, got); diff != "" {

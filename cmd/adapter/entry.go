@@ -16,6 +16,7 @@ type entryFlags struct {
 	TrustedProxies      []string `group:"Entry" placeholder:"NET" help:"Networks of the proxies in front of this adapter, for example 10.0.0.0/8; they are believed about whom they speak for."`
 	ProxyHeader         string   `group:"Entry" default:"X-Forwarded-For" enum:"X-Forwarded-For,Forwarded" placeholder:"NAME" help:"The header in which they say so: X-Forwarded-For or Forwarded. Default: ${default}."`
 	NotifyAllow         []string `group:"Entry" placeholder:"NET" help:"Networks that notifications may come from, for example 203.0.113.0/24; others are answered 403. Default: any."`
+	MetricsAllow        []string `group:"Entry" default:"127.0.0.0/8,::1,10.0.0.0/8,172.16.0.0/12,192.168.0.0/16,fc00::/7" placeholder:"NET" help:"Networks that may read /metrics. Default: private ones."`
 	NotifyRate          float64  `group:"Entry" default:"0" placeholder:"N" help:"Notifications a second that are let in; more are answered 429, and the platform sends them again. 0 is no limit. Default: ${default}."`
 	NotifyRatePerSource float64  `group:"Entry" default:"0" placeholder:"N" help:"The same for one address (of IPv6, one /64). Default: ${default}."`
 }
@@ -29,6 +30,9 @@ func (f entryFlags) faults(notifyAuth string) (faults []error) {
 	}
 	if _, err := web.ParsePrefixes(f.NotifyAllow); err != nil {
 		faults = append(faults, fmt.Errorf("--notify-allow: %w", err))
+	}
+	if _, err := web.ParsePrefixes(f.MetricsAllow); err != nil {
+		faults = append(faults, fmt.Errorf("--metrics-allow: %w", err))
 	}
 	if notifyAuth == "none" && len(f.NotifyAllow) == 0 {
 		faults = append(faults, errors.New("--notify-allow: is needed with --notify-auth=none, since nothing else vouches for a notification"))
@@ -45,6 +49,12 @@ func (f entryFlags) faults(notifyAuth string) (faults []error) {
 func (f entryFlags) proxies() web.Proxies {
 	trusted, _ := web.ParsePrefixes(f.TrustedProxies)
 	return web.Proxies{Trusted: trusted, Header: f.ProxyHeader}
+}
+
+// metricsGate lets in who may read the metrics.
+func (f entryFlags) metricsGate(log *slog.Logger) web.Gate {
+	allow, _ := web.ParsePrefixes(f.MetricsAllow)
+	return web.Gate{Allow: allow, Log: log}
 }
 
 func (f entryFlags) gate(observe func(status int), log *slog.Logger) web.Gate {

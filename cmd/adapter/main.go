@@ -38,17 +38,21 @@ type cli struct {
 	As        string           `default:"${account}" placeholder:"NAME" help:"Who is acting, for the audit log. Default: the account that runs the command."`
 	Version   kong.VersionFlag `help:"Print the version and exit."`
 
-	Serve     serveCmd     `cmd:"" help:"Run the service."`
-	Migrate   migrateCmd   `cmd:"" help:"Bring the database to this version, or show what is pending."`
-	Users     usersCmd     `cmd:"" help:"Register and list users."`
-	LoginLink loginLinkCmd `cmd:"" help:"Print the address of the platform's page for a user (the iframe's src)."`
-	Ledger    ledgerCmd    `cmd:"" help:"Users' money: deposit, withdraw, balance, statement, verify."`
-	Payments  paymentsCmd  `cmd:"" help:"List and show payments, pay directly, refund."`
-	Payins    payinsCmd    `cmd:"" help:"Any.Money: make orders that credit users, and see what became of them."`
-	Reconcile reconcileCmd `cmd:"" help:"Compare users' days with the platform's books."`
-	Token     tokenCmd     `cmd:"" help:"Mint, list and revoke tokens."`
-	Keys      keysCmd      `cmd:"" help:"Put the users' crypt keys under a new master key."`
-	Audit     auditCmd     `cmd:"" help:"What persons did: who, what, on what, when, with what result."`
+	Serve       serveCmd       `cmd:"" help:"Run the service."`
+	Doctor      doctorCmd      `cmd:"" help:"Look whether the service can run here, and say what to do if not."`
+	CheckConfig checkConfigCmd `cmd:"" help:"Print the settings that serve would run with, secrets hidden, and every fault."`
+	Migrate     migrateCmd     `cmd:"" help:"Bring the database to this version, show what is pending, or check its form."`
+	Users       usersCmd       `cmd:"" help:"Register and list users."`
+	LoginLink   loginLinkCmd   `cmd:"" help:"Print the address of the platform's page for a user (the iframe's src)."`
+	Ledger      ledgerCmd      `cmd:"" help:"Users' money: deposit, withdraw, balance, statement, verify."`
+	Payments    paymentsCmd    `cmd:"" help:"List and show payments, pay directly, refund."`
+	Payins      payinsCmd      `cmd:"" help:"Any.Money: make orders that credit users, and see what became of them."`
+	Reconcile   reconcileCmd   `cmd:"" help:"Compare users' days with the platform's books."`
+	Token       tokenCmd       `cmd:"" help:"Mint, list and revoke tokens."`
+	Keys        keysCmd        `cmd:"" help:"Put the users' crypt keys under a new master key."`
+	Alerts      alertsCmd      `cmd:"" help:"What the operators were told, and a test of whether it arrives."`
+	Backup      backupCmd      `cmd:"" help:"Copy an embedded database while it is served, and check the copy."`
+	Audit       auditCmd       `cmd:"" help:"What persons did: who, what, on what, when, with what result."`
 }
 
 const description = `The partner's side of Integra: no payment lost, none doubled, whatever fails.

@@ -22,7 +22,9 @@ type paymentsCmd struct {
 	Create createCmd       `cmd:"" help:"Pay directly (doPayment): from the user's balance to the platform."`
 	Refund refundCmd       `cmd:"" help:"Refund a confirmed payment, wholly or in part (negative doPayment)."`
 
-	Resolve resolveCmd `cmd:"" help:"Decide about a payment in doubt: did the platform carry it out?"`
+	Retry   retryCmd           `cmd:"" help:"Put the scheduled tries of payments forward, chosen by a filter."`
+	Archive archivePaymentsCmd `cmd:"" help:"Move the histories of payments that ended long ago to a file."`
+	Resolve resolveCmd         `cmd:"" help:"Decide about a payment in doubt: did the platform carry it out?"`
 }
 
 // paymentJSON is a payment as commands print it; the amount is a decimal.
@@ -53,6 +55,13 @@ type eventJSON struct {
 	Code    int     `json:"code,omitempty"`
 	TookMS  float64 `json:"took_ms,omitempty"`
 	Detail  string  `json:"detail,omitempty"`
+}
+
+func eventRow(e adapter.Event) eventJSON {
+	return eventJSON{
+		At: stamp(e.At), Event: string(e.Kind), From: string(e.From), To: string(e.To), Attempt: e.Attempt,
+		Verdict: string(e.Verdict), Code: e.Code, TookMS: float64(e.Took.Microseconds()) / 1000, Detail: e.Detail,
+	}
 }
 
 func paymentRow(p adapter.Payment) paymentJSON {
@@ -149,10 +158,7 @@ func printPayment(ctx context.Context, out io.Writer, f outputFlags, st *store.S
 	row := paymentRow(p)
 	t := table{head: []string{"AT", "EVENT", "STATE", "ATTEMPT", "VERDICT", "TOOK", "DETAIL"}}
 	for _, e := range history {
-		row.History = append(row.History, eventJSON{
-			At: stamp(e.At), Event: string(e.Kind), From: string(e.From), To: string(e.To), Attempt: e.Attempt,
-			Verdict: string(e.Verdict), Code: e.Code, TookMS: float64(e.Took.Microseconds()) / 1000, Detail: e.Detail,
-		})
+		row.History = append(row.History, eventRow(e))
 		attempt, took := "", ""
 		if e.Verdict != "" {
 			attempt, took = strconv.Itoa(e.Attempt), e.Took.Round(time.Microsecond).String()

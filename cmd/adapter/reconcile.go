@@ -97,7 +97,7 @@ func (c reconcileCmd) Run(ctx context.Context, out io.Writer, log *slog.Logger) 
 		return err
 	}
 	defer func() { err = errors.Join(err, st.Close()) }()
-	client, err := newClient(c.platformFlags, 1, st, keys, nil)
+	client, err := newClient(c.platformFlags, 1, st, keys, nil, nil)
 	if err != nil {
 		return err
 	}

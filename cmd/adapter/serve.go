@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"runtime/debug"
+	"slices"
 	"sync"
 	"time"
 
@@ -31,7 +32,17 @@ type serveCmd struct {
 	entryFlags
 	apiFlags
 	fundsFlags
+	alertFlags
+	watchFlags
 	serveFlags
+}
+
+// faults are those of all groups.
+func (c serveCmd) faults() []error {
+	return slices.Concat(c.databaseFlags.faults(), c.keyFlags.faults(c.databaseFlags), c.platformFlags.faults(),
+		c.notifyFlags.faults(), c.anymoneyFlags.faults(), c.apiFlags.faults(), c.booksFlags.faults(), c.fundsFlags.faults(c.AnymoneyURL != ""),
+		c.entryFlags.faults(c.NotifyAuth),
+		c.alertFlags.faults(), c.watchFlags.faults(), c.serveFlags.faults(c.CallTimeout))
 }
 
 // Help is shown by `adapter serve --help`.
@@ -51,14 +62,21 @@ const gcPercent = 200
 
 // Run serves until ctx is done. The parts stop in order: first the listener, so that nothing
 // new comes in, then the workers, then the store, which has to outlive them both.
-func (c serveCmd) Run(ctx context.Context, log *slog.Logger) error {
+func (c serveCmd) Run(ctx context.Context, log *slog.Logger) (err error) {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(gcPercent)
 	}
-	err := refuse(c.databaseFlags.faults(), c.keyFlags.faults(c.databaseFlags), c.platformFlags.faults(),
-		c.notifyFlags.faults(), c.anymoneyFlags.faults(), c.apiFlags.faults(), c.booksFlags.faults(), c.fundsFlags.faults(c.AnymoneyURL != ""), c.entryFlags.faults(c.NotifyAuth), c.serveFlags.faults(c.CallTimeout))
+	if err := refuse(c.faults()); err != nil {
+		return err
+	}
+	traces, err := newTracing(ctx, log)
 	if err != nil {
 		return err
+	}
+	defer func() { err = errors.Join(err, traces.close()) }()
+	log = slog.New(web.SampleFloods(log.Handler(), time.Now))
+	if traces != nil {
+		log = slog.New(web.LogTraces(log.Handler()))
 	}
 	keys, err := c.keyFlags.open(c.databaseFlags, log)
 	if err != nil {
@@ -84,7 +102,12 @@ func (c serveCmd) Run(ctx context.Context, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	client, err := newClient(c.platformFlags, c.Workers, st, keys, metrics.Called)
+	alerts, err := c.alerts(st, c.AlertRefusals, log)
+	if err != nil {
+		return errors.Join(err, st.Close())
+	}
+	breaker := c.breaker(metrics, alerts, log)
+	client, err := newClient(c.platformFlags, c.Workers, st, keys, breaker, metrics.Called)
 	if err != nil {
 		return errors.Join(err, st.Close())
 	}
@@ -96,21 +119,24 @@ func (c serveCmd) Run(ctx context.Context, log *slog.Logger) error {
 	defer funds.close()
 	pool, err := worker.New(st, client, client, worker.Config{
 		Policy: pol, Funds: funds.outside(), Workers: c.Workers, Queue: c.Queue, ReceiveOnly: c.ReceiveOnly,
-		CallTimeout: c.CallTimeout, Grace: c.ShutdownGrace, Log: log,
-		OnStep: func(p adapter.Payment, _ adapter.Event) { metrics.Stepped(p) },
+		CallTimeout: c.CallTimeout, Grace: c.ShutdownGrace, Log: log, Room: breaker.Room, Span: traces.span(),
+		OnStep: func(p adapter.Payment, e adapter.Event) {
+			metrics.Stepped(p)
+			alerts.Stepped(p, e)
+		},
 	})
 	if err != nil {
 		return errors.Join(err, st.Close())
 	}
 	service := adapter.NewService(st, pool, pol, time.Now)
-	receiver := integra.NewReceiver(service, endpoint, integra.ReceiverConfig{
+	receiver := integra.NewReceiver(traces.remember(service), endpoint, integra.ReceiverConfig{
 		Currency: currency, Log: log, Observe: metrics.Notified,
 	})
 	server := web.New(web.Config{
-		Listen: c.Listen, Grace: c.ShutdownGrace, Log: log, CertFile: c.TLSCert, KeyFile: c.TLSKey, Proxies: c.proxies(),
+		Listen: c.Listen, Grace: c.ShutdownGrace, Log: log, CertFile: c.TLSCert, KeyFile: c.TLSKey, Proxies: c.proxies(), Tracers: traces.providerOf(),
 	})
 	server.Handle(endpoint.Pattern(), c.gate(metrics.Notified, log).Wrap(receiver))
-	server.Handle("/metrics", metrics.Handler(), "GET")
+	server.Handle("/metrics", c.metricsGate(log).Wrap(metrics.Handler()), "GET")
 	payins, payinWork, err := c.mountAnymoney(server, st, metrics, log)
 	if err == nil {
 		err = c.mountAPI(server, keys, st, service, integra.NewUsers(client, st, keys, endpoint, rand.Reader, time.Now), payins, log)
@@ -126,8 +152,21 @@ func (c serveCmd) Run(ctx context.Context, log *slog.Logger) error {
 	}
 
 	background := map[string]runner{"payins": payinWork}
+	if alerts != nil {
+		background["alerts"] = alerts
+	}
+	if c.VerifyEvery > 0 {
+		background["audit"] = auditor{st, c.VerifyEvery, metrics, alerts, log}
+	}
 	if !c.ReceiveOnly {
 		books := c.reconcile(pol, metrics, log)
+		books.OnReconciled = func(r adapter.Reconciliation) {
+			metrics.Reconciled(r)
+			if r.Result == adapter.ReconcileDiffers { // one alert for a day, however many users it concerns
+				day := r.Date.Format(time.DateOnly)
+				alerts.Raise(adapter.CauseDifference+" "+day, fmt.Sprintf("the platform's books of %s differ from ours, first for user %s: %s; see adapter reconcile --date %s", day, r.User, r.Text, day))
+			}
+		}
 		background["doubts"] = reconcile.NewDoubts(st, client, books)
 		if c.ReconcileAt != "off" {
 			background["reconciliation"] = reconcile.NewDaily(st, client, books)
