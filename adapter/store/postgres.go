@@ -430,11 +430,14 @@ func (e *postgresEngine) exclusive(ctx context.Context, name string, do func(con
 	if err != nil {
 		return false, err
 	}
-	// The lock goes with the connection.
 	defer func() { err = errors.Join(err, conn.Close(context.WithoutCancel(ctx))) }()
 	if err := conn.QueryRow(ctx, "SELECT pg_try_advisory_lock(hashtext('partnerkit'), hashtext($1))", name).Scan(&ran); err != nil || !ran {
 		return false, err
 	}
+	// The lock goes with the connection, but the server may notice its end only after the next one asked.
+	defer func() {
+		_, _ = conn.Exec(context.WithoutCancel(ctx), "SELECT pg_advisory_unlock(hashtext('partnerkit'), hashtext($1))", name)
+	}()
 	return true, do(ctx)
 }
 
