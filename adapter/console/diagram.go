@@ -47,11 +47,14 @@ func draw(lang page.Lang, p adapter.Payment, history []adapter.Event) page.Diagr
 	return d
 }
 
-// call is a call to the platform.
+// call is a call to the platform, or to the partner's billing where that keeps the funds.
 func call(text func(string, ...any) string, id, sum string, p adapter.Payment, e adapter.Event) page.Exchange {
 	x := page.Exchange{
 		ID: id, From: laneAdapter, To: lanePlatform, Label: method(p.Kind, e.From), Try: e.Attempt,
 		Start: e.At.Add(-e.Took), End: e.At, Role: page.Bad,
+	}
+	if move, ok := asked(p.Kind, e.From); ok {
+		x.To, x.Label = laneAccount, move
 	}
 	if e.From != adapter.Declining {
 		x.Label += " " + sum
@@ -70,6 +73,21 @@ func call(text func(string, ...any) string, id, sum string, p adapter.Payment, e
 		x.Facts = []page.Fact{{Name: text("history.detail"), Value: e.Detail}}
 	}
 	return x
+}
+
+// asked is what the billing is asked for in a state; the ledger is never asked by a call.
+func asked(k adapter.Kind, from adapter.State) (move string, ok bool) {
+	switch {
+	case from == adapter.Received:
+		return "reserve", true
+	case from == adapter.Capturing && k == adapter.Refund:
+		return "refund", true
+	case from == adapter.Capturing:
+		return "capture", true
+	case from == adapter.Releasing:
+		return "release", true
+	}
+	return "", false
 }
 
 // method is what is called of the platform in a state.
