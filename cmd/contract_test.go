@@ -47,6 +47,8 @@ func example(t *testing.T, name, program, instead string) (file string) {
 	text, err := os.ReadFile("../docs/examples/" + name)
 	must(t, err)
 	file = filepath.Join(t.TempDir(), name)
+	text = bytes.ReplaceAll(text, []byte("CALL_TIMEOUT: 1s"), []byte("CALL_TIMEOUT: 4s"))
+	text = bytes.ReplaceAll(text, []byte(`CALL_TIMEOUT_MS: "1000"`), []byte(`CALL_TIMEOUT_MS: "4000"`))
 	text = append(bytes.ReplaceAll(text, []byte("["+program), []byte("["+instead)), "\nlimits: {answer: 30s, settle: 3m, hook: 1m, start: 1m, check: 5m}\n"...)
 	must(t, os.WriteFile(file, text, 0o600))
 	return file

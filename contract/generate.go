@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/partnerkit/partnerkit/contract/integra"
@@ -55,6 +56,17 @@ var amounts = pick(
 	chars("0123456789.,+-eE xX_%\u00a0", 8),
 )
 
+// oddAmounts are good sums with one thing wrong, which are always tried.
+var oddAmounts = []string{
+	"-100.5", "+100.5", " 100.5", "\t100.5", "0x10", "$100", "\n100", "--1", "100.5 ", "100e0", "100f", "100,", "100.", "100p.", "100\n", "100%", "100-", "1.005", "0", "0.0", "1.000",
+}
+
+// oddIDs are the same for ids.
+var oddIDs = []string{
+	"202cb962ac59075b964b07152d234b7", "202cb962ac59075b964b07152d234b700", "202cb962-ac59-075b-964b-07152d23", "202cb962ac59075b964b07152d234b7 ", " 202cb962ac59075b964b07152d234b7",
+	"202cb962ac59075b964b07152d234b7\n", "../02cb962ac59075b964b07152d234b7", "202cb962ac59075b964b07152d234bё",
+}
+
 // ids are texts around the boundaries of what an id may be: 32 letters or digits.
 var ids = pick(
 	concat(chars("0123456789abcdef", 40), one("", "-", "%", "/", "\\", "'", "\"", "\x00", "\n", "ё", "{id}")),
@@ -76,7 +88,7 @@ func generatedChecks() []Check {
 			ID: "INT-INPUT-01", Title: Text{"No made-up amount is taken for a payment", "Ни одна сгенерированная сумма не принимается за платёж"},
 			Clause: clauseTemplate, Users: []string{"1000"}, Scene: byHand,
 			Run: func(t *T) {
-				t.tries(amounts, badAmount, func(n notice, value string) notice {
+				t.tries(oddAmounts, amounts, badAmount, func(n notice, value string) notice {
 					n.amount = value
 					return n
 				})
@@ -86,7 +98,7 @@ func generatedChecks() []Check {
 			ID: "INT-INPUT-02", Title: Text{"No made-up id is taken for a payment", "Ни один сгенерированный id не принимается за платёж"},
 			Clause: clauseTemplate, Users: []string{"1000"}, Scene: byHand,
 			Run: func(t *T) {
-				t.tries(ids, func(text string) bool { return !integra.ValidHash(text) }, func(n notice, value string) notice {
+				t.tries(oddIDs, ids, func(text string) bool { return !integra.ValidHash(text) }, func(n notice, value string) notice {
 					n.id = value
 					return n
 				})
@@ -97,7 +109,7 @@ func generatedChecks() []Check {
 			Clause: clauseTemplate, Users: []string{"1000"}, Scene: byHand,
 			Run: func(t *T) {
 				queries := concat(one("", "&", "id=", "=&=", "id[]=1&", "%"), chars("idamounthsk=&%;+0123456789[]\u00e9 ", 60))
-				t.tries(queries, func(string) bool { return true }, func(n notice, value string) notice {
+				t.tries(nil, queries, func(string) bool { return true }, func(n notice, value string) notice {
 					n.edit = func(u *url.URL) { u.RawQuery = strings.ReplaceAll(url.PathEscape(value), "%25", "%") }
 					return n
 				})
@@ -106,9 +118,9 @@ func generatedChecks() []Check {
 	}
 }
 
-// tries delivers notifications with made-up values of which all that are bad must be
-// refused, cuts the first that is not down to the smallest, and fails with that.
-func (t *T) tries(make maker, bad func(string) bool, put func(n notice, value string) notice) {
+// tries delivers notifications with odd and with made-up values, of which all that are bad
+// must be refused, cuts the first that is not down to the smallest, and fails with that.
+func (t *T) tries(odd []string, make maker, bad func(string) bool, put func(n notice, value string) notice) {
 	u := t.users[0]
 	p := u.topUp("137.31")
 	refuses := func(value string) (answer, bool) {
@@ -119,8 +131,11 @@ func (t *T) tries(make maker, bad func(string) bool, put func(n notice, value st
 		a := t.deliver(n)
 		return a, a.err == nil && a.status >= 400 && a.status <= 499
 	}
-	for range generated {
+	for i := range len(odd) + generated {
 		value := make(t.dice)
+		if i < len(odd) {
+			value = odd[i]
+		}
 		if !bad(value) {
 			continue
 		}
@@ -176,10 +191,10 @@ func shrink(text string, still func(string) bool) string {
 		if r == '0' {
 			continue
 		}
-		plain := append([]rune{}, runes...)
-		plain[i] = '0'
-		if ask(string(plain)) {
-			runes = plain
+		other := slices.Clone(runes)
+		other[i] = '0'
+		if ask(string(other)) {
+			runes = other
 		}
 	}
 	return string(runes)

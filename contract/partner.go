@@ -3,6 +3,7 @@ package contract
 import (
 	"cmp"
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -124,21 +125,29 @@ func freeAddress() (string, error) {
 	}
 }
 
+// dial connects to an address.
+func dial(ctx context.Context, u *url.URL) (net.Conn, error) {
+	port := u.Port()
+	if port == "" {
+		port = map[string]string{"http": "80", "https": "443"}[u.Scheme]
+	}
+	host := net.JoinHostPort(u.Hostname(), port)
+	dialer := &net.Dialer{Timeout: 10 * time.Second}
+	if u.Scheme == "https" {
+		return (&tls.Dialer{NetDialer: dialer, Config: &tls.Config{MinVersion: tls.VersionTLS12}}).DialContext(ctx, "tcp", host)
+	}
+	return dialer.DialContext(ctx, "tcp", host)
+}
+
 // reachable tries whether anybody listens at an address; key is where it stands in the target.
 func reachable(ctx context.Context, key, address string) error {
 	u, err := url.Parse(address)
 	if err != nil {
 		return fmt.Errorf("%s: %w", key, err)
 	}
-	host := u.Host
-	if u.Port() == "" {
-		host = net.JoinHostPort(u.Hostname(), map[string]string{"http": "80", "https": "443"}[u.Scheme])
-	}
-	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
-	defer cancel()
-	conn, err := new(net.Dialer).DialContext(ctx, "tcp", host)
+	conn, err := dial(ctx, u)
 	if err != nil {
-		return fmt.Errorf("%s: nobody answers at %s: %w", key, host, err)
+		return fmt.Errorf("%s: nobody answers at %s: %w", key, u.Host, err)
 	}
 	return conn.Close()
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/http/httptrace"
 	"net/url"
 	"slices"
 	"strings"
@@ -236,11 +235,25 @@ func (p *payment) acknowledged() {
 func (p *payment) calls(method integra.Method) []entry { return p.u.calls(method, p.id) }
 
 // calls returns the adapter's calls of a method for the user; payment may be "" for any.
-func (u *User) calls(method integra.Method, payment string) (found []entry) {
+func (u *User) calls(method integra.Method, payment string) []entry {
 	all, err := u.t.env.control.journal(u.t.ctx, u.hash)
 	u.t.set(err)
+	return callsOf(all, method, payment)
+}
+
+func callsOf(all []entry, method integra.Method, payment string) (found []entry) {
 	for _, e := range all {
 		if e.Direction == "in" && e.Method == string(method) && (payment == "" || e.Payment == payment || e.arg("transactionId") == payment) {
+			found = append(found, e)
+		}
+	}
+	return found
+}
+
+// notifications are those that the platform has sent about the payment, the oldest first.
+func (p *payment) notifications() (found []entry) {
+	for _, e := range p.u.exchanges() {
+		if e.Direction == "out" && e.Payment == p.id {
 			found = append(found, e)
 		}
 	}
@@ -274,17 +287,23 @@ func times(n int) string {
 
 // never promises that the adapter does not call the method for the payment, now and until
 // the end of the run.
-func (p *payment) never(method integra.Method) {
-	p.callsExactly(method, 0)
-	p.u.t.atEnd(func(ctx context.Context) *Failure {
-		all, err := p.u.t.env.control.journal(ctx, p.u.hash)
+func (p *payment) never(method integra.Method) { p.u.neverFor(method, p.id) }
+
+// never promises the same for all payments of the user.
+func (u *User) never(method integra.Method) { u.neverFor(method, "") }
+
+func (u *User) neverFor(method integra.Method, payment string) {
+	want := fmt.Sprintf("%s never called", method)
+	if calls := u.calls(method, payment); len(calls) > 0 {
+		u.t.fail(want, calls[0].Args)
+	}
+	u.t.atEnd(func(ctx context.Context) *Failure {
+		all, err := u.t.env.control.journal(ctx, u.hash)
 		if err != nil {
 			return nil // whoever comes next meets it
 		}
-		for _, e := range all {
-			if e.Direction == "in" && e.Method == string(method) && e.arg("transactionId") == p.id {
-				return &Failure{Want: fmt.Sprintf("%s never called for payment %s", method, p.id), Got: "a call, late: " + e.Args, Exchange: -1}
-			}
+		if calls := callsOf(all, method, payment); len(calls) > 0 {
+			return &Failure{Want: want, Got: "a call, late: " + calls[0].Args, Exchange: -1}
 		}
 		return nil
 	})
@@ -383,13 +402,20 @@ func (t *T) deliverBy(verb string, n notice) answer {
 
 // hangUp sends a notification and closes the connection without waiting for the answer.
 func (t *T) hangUp(n notice) {
-	ctx, cancel := context.WithCancel(t.ctx)
-	defer cancel()
-	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{WroteRequest: func(httptrace.WroteRequestInfo) { cancel() }})
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, t.address(n).String(), nil)
+	u := t.address(n)
+	req, err := http.NewRequestWithContext(t.ctx, http.MethodGet, u.String(), nil)
 	t.set(err)
 	req.Close = true
-	t.call(PartyPartner, "notify", req, t.env.limits.Answer)
+	x := Exchange{From: PartySuite, To: PartyPartner, Method: "notify", At: time.Now(), Request: "GET " + u.RequestURI(), Err: "the suite hung up on purpose"}
+	conn, err := dial(t.ctx, u)
+	if err == nil {
+		err = errors.Join(req.Write(conn), conn.Close())
+	}
+	if err != nil {
+		x.Err = oneLine(err.Error(), 200)
+	}
+	x.TookUS = time.Since(x.At).Microseconds()
+	t.record(x)
 }
 
 // taken fails unless the notification was answered 200 in time.
