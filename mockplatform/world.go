@@ -126,10 +126,12 @@ func (w *World) platformHandler() http.Handler {
 func (w *World) controlHandler(shared control.Config) http.Handler {
 	r := mux.NewRouter().SkipClean(true) // a name in a path may be ".."
 	r.PathPrefix(page.AssetPrefix).Handler(page.Assets())
-	webui.Mount(r, webui.Config{Clock: w.clock, Journal: w.journal, Integra: w.integra, Log: w.log})
+	webui.Mount(r, webui.Config{
+		Clock: w.clock, Journal: w.journal, Integra: w.integra, Log: w.log, API: r, Platform: w.platform,
+	})
 	shared.Clock, shared.Journal, shared.Faults = w.clock, w.journal, w.faults
 	shared.Integra, shared.AnyMoney, shared.Robokassa = w.integra, w.anymoney, w.robokassa
-	shared.Reset = w.Reset
+	shared.Reset, shared.PlatformURL = w.Reset, w.platformURL
 	control.Mount(r, shared)
 	return r
 }

@@ -44,6 +44,8 @@ type Config struct {
 	Healthy   func() error // nil when all listeners serve
 	Version   string       // of the program, for the document
 
+	PlatformURL string // where platform traffic goes, without a slash at its end
+
 	Namespaces    func() []string        // their names, in order
 	DropNamespace func(name string) bool // reports whether there was one
 }
@@ -80,6 +82,7 @@ func Mount(r *mux.Router, cfg Config) {
 	add(h, http.MethodPost, "/integra/users/{hash}/topups", "Press the button that tops up", a.topUp)
 	add(h, http.MethodGet, "/integra/payments/{id}", "One payment with its notifications", a.getPayment)
 	add(h, http.MethodPost, "/integra/payments/{id}/refund", "Give money of a top-up by Robokassa back", a.refundPayment)
+	add(h, http.MethodPost, "/integra/compose", "The address of a request as a partner would make it, sealed and signed", a.compose)
 	a.addFaults(h)
 	a.addAnyMoney(h)
 	a.addRobokassa(h)

@@ -34,6 +34,7 @@ func TestBrowser(t *testing.T) {
 		"journal by the mouse":    testJournalMouse,
 		"nothing sticks out":      testWidths,
 		"printed":                 testPrint,
+		"buttons":                 testDashboard,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

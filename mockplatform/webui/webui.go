@@ -1,6 +1,8 @@
 // Package webui is the stand-in's pages for developers, on the control port: who called whom,
-// what was sent, and what became of a payment. It shows what the journal and the protocols
-// know and keeps no state of its own; every view of it is an address.
+// what was sent, and what became of a payment; the clock, faults and settings; users with
+// their button; a composer of requests. It shows what the journal and the protocols know and
+// keeps no state of its own; every view of it is an address, and every button is a call of
+// the control API, whose refusals are shown as they are.
 package webui
 
 import (
@@ -41,6 +43,9 @@ type Config struct {
 	Journal *journal.Journal
 	Integra *integra.Platform
 	Log     *slog.Logger
+
+	API      http.Handler // the control API: what the pages' buttons call
+	Platform http.Handler // where the composer sends
 }
 
 type handler struct{ Config }
@@ -49,11 +54,17 @@ type handler struct{ Config }
 func Mount(r *mux.Router, cfg Config) {
 	h := &handler{cfg}
 	r.HandleFunc("/", h.serve).Methods(http.MethodGet, http.MethodHead)
+	own := http.NewCrossOriginProtection() // the port asks nobody who they are, but a foreign page's forms are not taken
+	for path, show := range map[string]func(http.ResponseWriter, *http.Request){
+		"/controls": h.controls, "/users": h.users, "/compose": h.compose,
+	} {
+		r.Handle(path, own.Handler(http.HandlerFunc(show))).Methods(http.MethodGet, http.MethodHead, http.MethodPost)
+	}
 }
 
 // journalPage is what the templates get.
 type journalPage struct {
-	page.View
+	frame
 	Filter    journal.Filter
 	Filtered  bool
 	Protocols []string
@@ -65,6 +76,12 @@ type journalPage struct {
 	Payment   *payment
 	Open      *detail
 	Missing   bool // an exchange was asked for that is not kept
+}
+
+// frame is what every page gets.
+type frame struct {
+	page.View
+	Here string // the page's place in the navigation
 }
 
 // row is one exchange of the list.
@@ -119,7 +136,7 @@ func (h *handler) serve(w http.ResponseWriter, r *http.Request) {
 
 // journal collects what the page shows, but for the open exchange.
 func (h *handler) journal(view page.View) *journalPage {
-	p := &journalPage{View: view, Filter: journal.Filter{
+	p := &journalPage{frame: frame{view, "journal"}, Filter: journal.Filter{
 		Protocol: view.Get("protocol"), Method: view.Get("method"), Direction: journal.Direction(view.Get("direction")),
 		User: strings.TrimSpace(view.Get("user")), Payment: strings.TrimSpace(view.Get("payment")),
 	}}

@@ -522,7 +522,7 @@ func FuzzCodes(f *testing.F) {
 			{Seq: 2, Direction: journal.Out, Request: request, Response: response},
 		} {
 			request, reply := codes(page.EN, e)
-			if _, err := site.HTML(page.EN, "drawer", &journalPage{View: page.View{Lang: page.EN}, Open: &detail{row: newRow(e), Request: request, Reply: reply}}); err != nil {
+			if _, err := site.HTML(page.EN, "drawer", &journalPage{frame: frame{View: page.View{Lang: page.EN}}, Open: &detail{row: newRow(e), Request: request, Reply: reply}}); err != nil {
 				t.Fatal(err)
 			}
 			draw(page.View{Lang: page.EN}, []*journal.Exchange{e}, nil)

@@ -1,0 +1,285 @@
+package webui_test
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/partnerkit/partnerkit/internal/page/pagetest"
+	"github.com/partnerkit/partnerkit/mockplatform"
+	"github.com/partnerkit/partnerkit/mockplatform/clock"
+	"github.com/partnerkit/partnerkit/mockplatform/journal"
+)
+
+// form sends a form of a page, as a browser does, and returns the page that came back: the
+// next one if all is well, the same one with what is wrong if not.
+func (w *world) form(path string, form url.Values) (status int, body string) {
+	w.t.Helper()
+	r, err := http.NewRequestWithContext(context.Background(), http.MethodPost, w.platform.ControlURL()+path, strings.NewReader(form.Encode()))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	res, err := http.DefaultClient.Do(r)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	defer func() { _ = res.Body.Close() }()
+	raw, err := io.ReadAll(res.Body)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return res.StatusCode, string(raw)
+}
+
+func (w *world) ok(path string, form url.Values) string {
+	w.t.Helper()
+	status, body := w.form(path, form)
+	if status != http.StatusOK {
+		w.t.Fatalf("%s %v: %d\n%s", path, form, status, body)
+	}
+	return body
+}
+
+func frozen(c *mockplatform.Config) { c.Clock.Frozen = true }
+
+func TestClockButtons(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, frozen)
+	start := w.platform.Clock().State().Now
+	w.ok("/controls", url.Values{"do": {"advance"}, "ms": {"600000"}})
+	if got := w.platform.Clock().State().Now.Sub(start); got != 10*time.Minute {
+		t.Errorf("moved on by %s", got)
+	}
+	w.ok("/controls", url.Values{"do": {"run"}, "rate": {"60"}})
+	if s := w.platform.Clock().State(); s.Frozen || s.Rate != 60 {
+		t.Errorf("running: %+v", s)
+	}
+	w.ok("/controls", url.Values{"do": {"freeze"}, "rate": {"60"}})
+	if s := w.platform.Clock().State(); !s.Frozen {
+		t.Errorf("frozen: %+v", s)
+	}
+	for _, bad := range []url.Values{
+		{"do": {"advance"}, "ms": {"-1"}}, {"do": {"advance"}, "ms": {"soon"}}, {"do": {"advance"}},
+		{"do": {"run"}, "rate": {"0"}}, {"do": {"run"}, "rate": {"fast"}}, {"do": {"dance"}}, {},
+	} {
+		if status, body := w.form("/controls", bad); status < 400 || status > 499 || !strings.Contains(body, `role="alert"`) {
+			t.Errorf("%v: %d, want a refusal on the page", bad, status)
+		}
+	}
+}
+
+func TestFaultButtons(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	rule := `{"match":{"method":"confirmPayment"},"act":{"do":"drop_after"}}`
+	if body := w.ok("/controls", url.Values{"do": {"arm"}, "rule": {rule}}); !strings.Contains(body, "1 rule is armed") {
+		t.Errorf("after arming:\n%s", body)
+	}
+	w.ok("/controls", url.Values{"do": {"preset"}, "preset": {"answers-lost"}})
+	if n := len(w.platform.Faults().List()); n < 2 {
+		t.Errorf("%d rules after a preset", n)
+	}
+	w.ok("/controls", url.Values{"do": {"disarm"}, "id": {w.platform.Faults().List()[0].ID}})
+	w.ok("/controls", url.Values{"do": {"disarm"}})
+	if n := len(w.platform.Faults().List()); n != 0 {
+		t.Errorf("%d rules are left", n)
+	}
+	for name, bad := range map[string]struct{ rule, want string }{
+		"not JSON":      {`{`, "not JSON"},
+		"unknown field": {`{"match":{"methd":"x"},"act":{"do":"hang"}}`, "body.match.methd"},
+		"unknown act":   {`{"act":{"do":"explode"}}`, "body.act"},
+	} {
+		status, body := w.form("/controls", url.Values{"do": {"arm"}, "rule": {bad.rule}})
+		if status != http.StatusUnprocessableEntity || !strings.Contains(body, bad.want) {
+			t.Errorf("%s: %d, want 422 and %q", name, status, bad.want)
+		}
+	}
+	if n := len(w.platform.Faults().List()); n != 0 {
+		t.Errorf("%d rules after refusals", n)
+	}
+}
+
+// Every setting of the API is on the page, and can be changed there.
+func TestEverySettingIsThere(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	page := w.ok("/controls", url.Values{"do": {"settings"}})
+	var walk func(path string, value any)
+	leaves := 0
+	walk = func(path string, value any) {
+		if object, ok := value.(map[string]any); ok {
+			for name, member := range object {
+				walk(strings.TrimPrefix(path+"."+name, "."), member)
+			}
+			return
+		}
+		leaves++
+		if !strings.Contains(page, `name="`+path+`"`) {
+			t.Errorf("setting %s is not on the page", path)
+		}
+	}
+	walk("", w.settings())
+	if leaves < 12 {
+		t.Errorf("only %d settings", leaves)
+	}
+	w.ok("/controls", url.Values{
+		"do": {"settings"}, "integra.confirm_repeated": {"refuse"}, "integra.notify.retries": {"2"}, "integra.notify.schedule_ms": {"[1000,2000]"},
+		"integra.payment_expiry_ms": {"86400000"}, // as it is
+	})
+	s := w.platform.Integra().Settings()
+	if s.ConfirmRepeated != "refuse" || s.Notify.Retries != 2 || len(s.Notify.Schedule) != 2 {
+		t.Errorf("settings: %+v", s)
+	}
+	for field, bad := range map[string]string{"integra.notify.retries": "-1", "integra.notify.timeout_ms": "long", "integra.confirm_repeated": "maybe"} {
+		status, body := w.form("/controls", url.Values{"do": {"settings"}, field: {bad}})
+		if status != http.StatusUnprocessableEntity || !strings.Contains(body, field) {
+			t.Errorf("%s=%s: %d, want 422 naming it", field, bad, status)
+		}
+	}
+	w.ok("/controls", url.Values{"do": {"reset"}})
+	if s := w.platform.Integra().Settings(); s.ConfirmRepeated != "success" {
+		t.Errorf("after a reset: %+v", s)
+	}
+}
+
+func (w *world) settings() (all map[string]any) {
+	w.t.Helper()
+	res, err := http.Get(w.platform.ControlURL() + "/settings")
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	defer func() { _ = res.Body.Close() }()
+	if err := json.NewDecoder(res.Body).Decode(&all); err != nil {
+		w.t.Fatal(err)
+	}
+	return all
+}
+
+func TestTopUpButton(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	if status, body := w.form("/users", url.Values{"user": {userHash}, "amount": {"100"}}); status < 400 || !strings.Contains(body, `role="alert"`) {
+		t.Errorf("top-up before a login: %d", status)
+	}
+	res, err := http.Get(w.page(nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = res.Body.Close()
+	w.ok("/users", url.Values{"user": {userHash}, "amount": {"12.50"}})
+	id := w.await()
+	if p, ok := w.platform.Integra().Payment(id); !ok || p.Amount.Text() != "12.50" {
+		t.Errorf("payment %+v, %v", p, ok)
+	}
+	for _, amount := range []string{"", "0", "-1", "1e3", "ten"} {
+		if status, body := w.form("/users", url.Values{"user": {userHash}, "amount": {amount}}); status < 400 || !strings.Contains(body, `role="alert"`) {
+			t.Errorf("top-up of %q: %d, want a refusal on the page", amount, status)
+		}
+	}
+}
+
+func TestComposer(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	partner := mockplatform.DemoPartner.Hash
+	body := w.ok("/compose", url.Values{"do": {"send"}, "method": {"hello"}, "hash": {partner}, "args": {`{"name":"Ada"}`}})
+	if !strings.Contains(body, "Hello, Ada!") || !strings.Contains(body, "curl -X POST") {
+		t.Errorf("hello:\n%s", body)
+	}
+	before := len(w.platform.Journal().List(journal.Filter{}))
+	w.ok("/compose", url.Values{"do": {"show"}, "method": {"changeUrl"}, "hash": {userHash}, "args": {`{"url":"https://example.com"}`}})
+	if after := len(w.platform.Journal().List(journal.Filter{})); after != before {
+		t.Errorf("only shown, but %d exchanges more", after-before)
+	}
+	w.ok("/compose", url.Values{"do": {"send"}, "method": {"changeUrl"}, "hash": {userHash}, "args": {`{"url":"https://example.com"}`}})
+	if u, _ := w.platform.Integra().User(userHash, 0); u.URL != "https://example.com" {
+		t.Errorf("the user's address is %q", u.URL)
+	}
+	for name, bad := range map[string]url.Values{
+		"method": {"method": {"steal"}, "hash": {partner}, "args": {"{}"}},
+		"hash":   {"method": {"hello"}, "hash": {userHash}, "args": {"{}"}},
+		"user":   {"method": {"changeUrl"}, "hash": {strings.Repeat("f", 32)}, "args": {"{}"}},
+		"JSON":   {"method": {"hello"}, "hash": {partner}, "args": {"{"}},
+		"object": {"method": {"hello"}, "hash": {partner}, "args": {"[]"}},
+	} {
+		if status, body := w.form("/compose", bad); status != http.StatusUnprocessableEntity || !strings.Contains(body, `role="alert"`) {
+			t.Errorf("bad %s: %d, want 422", name, status)
+		}
+	}
+}
+
+// The pages of a namespace stay in it, and what they send reaches its own platform.
+func TestPagesOfANamespace(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.ok("/ns/other/controls", url.Values{"do": {"freeze"}})
+	if w.platform.Clock().State() == (clock.State{}) || w.platform.Clock().State().Frozen {
+		t.Error("the first world's clock was frozen from a namespace")
+	}
+	body := w.ok("/ns/other/compose", url.Values{"do": {"send"}, "method": {"hello"}, "hash": {mockplatform.DemoPartner.Hash}, "args": {`{"name":"Ada"}`}})
+	if !strings.Contains(body, "Hello, Ada!") || !strings.Contains(body, "/ns/other/") {
+		t.Errorf("hello in a namespace:\n%s", body)
+	}
+	if n := len(w.platform.Journal().List(journal.Filter{Method: "hello"})); n != 0 {
+		t.Errorf("%d exchanges in the first world", n)
+	}
+}
+
+// A form of a foreign page is not taken.
+func TestForeignFormIsRefused(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, w.platform.ControlURL()+"/controls", strings.NewReader("do=freeze"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	r.Header.Set("Sec-Fetch-Site", "cross-site")
+	res, err := http.DefaultClient.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = res.Body.Close()
+	if res.StatusCode != http.StatusForbidden || w.platform.Clock().State().Frozen {
+		t.Errorf("%d; %+v", res.StatusCode, w.platform.Clock().State())
+	}
+}
+
+func testDashboard(t *testing.T, b *pagetest.Browser) {
+	w := newWorld(t)
+	tab := b.Open(t, w.page(nil), pagetest.Reader{Width: 1440, Height: 900})
+	tab.Go(w.platform.ControlURL() + "/users")
+	tab.Click(".row-link")
+	tab.Fill("#amount", "70")
+	tab.Press("\r")
+	w.confirm(w.await(), "70")
+	tab.Go(w.platform.ControlURL() + "/controls")
+	tab.Click(`button[value="answers-lost"]`)
+	tab.UntilText("armed")
+	tab.Click(`button[value="600000"]`)
+	tab.Until(`document.readyState === "complete" && document.querySelector("#rule") !== null`)
+	tab.Select(`#integra\\.confirm_repeated`, "refuse")
+	tab.Click(`[aria-labelledby="g-integra"] .card-head button`)
+	tab.Until(`document.querySelector("#integra\\.confirm_repeated")?.value === "refuse" && document.readyState === "complete"`)
+	tab.Go(w.platform.ControlURL() + "/compose?hash=" + mockplatform.DemoPartner.Hash)
+	tab.Click(`button[value="send"]`)
+	tab.UntilText("Hello, World!")
+	for _, lang := range []string{"ru", "en"} {
+		tab := b.Open(t, w.platform.ControlURL()+"/controls", pagetest.Reader{Width: 360, Height: 700, Lang: lang})
+		for _, path := range []string{"/controls", "/users", "/users?user=" + userHash, "/compose?method=createUser"} {
+			tab.Go(w.platform.ControlURL() + path)
+			for _, width := range []int{320, 639, 768, 1440} {
+				tab.Resize(width)
+				if out := tab.Overflow(); len(out) > 0 {
+					t.Errorf("%s, %s, %d px: these stick out: %q", path, lang, width, out)
+				}
+			}
+		}
+	}
+}
