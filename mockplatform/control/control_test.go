@@ -370,7 +370,7 @@ func TestOpenAPI(t *testing.T) {
 	want := []string{
 		"GET /healthz", "POST /reset", "GET /clock", "PUT /clock", "POST /clock/advance", "GET /journal", "DELETE /journal",
 		"GET /settings", "PATCH /settings", "GET /integra/partners", "PUT /integra/partners/{hash}", "GET /integra/users",
-		"GET /integra/users/{hash}", "POST /integra/users/{hash}/topups", "GET /integra/payments/{id}", "POST /integra/payments/{id}/refund",
+		"GET /integra/users/{hash}", "POST /integra/users/{hash}/topups", "GET /integra/payments/{id}", "POST /integra/compose", "POST /integra/payments/{id}/refund",
 		"GET /journal/expect", "GET /journal/{seq}", "GET /journal.har",
 		"GET /ns", "DELETE /ns/{name}", "GET /faults", "POST /faults", "DELETE /faults", "DELETE /faults/{id}",
 		"GET /robokassa/shops", "PUT /robokassa/shops/{login}", "GET /robokassa/operations", "GET /robokassa/operations/{inv_id}",

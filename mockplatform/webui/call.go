@@ -36,7 +36,9 @@ func (h *handler) call(ctx context.Context, method, path string, in, out any) *p
 		return p
 	}
 	if out != nil {
-		if err := json.Unmarshal(answer.body.Bytes(), out); err != nil {
+		d := json.NewDecoder(&answer.body)
+		d.UseNumber() // an InvId is larger than what a float can hold
+		if err := d.Decode(out); err != nil {
 			return &problem{Status: http.StatusInternalServerError, Detail: err.Error()}
 		}
 	}

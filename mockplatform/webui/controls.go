@@ -228,7 +228,7 @@ func collect(g *settingGroup, resolve func(schema) schema, protocol, prefix stri
 	for _, name := range slices.Sorted(maps.Keys(s.Properties)) {
 		value, there := values[name]
 		member := resolve(s.Properties[name])
-		if _, object := value.(map[string]any); object {
+		if _, object := value.(map[string]any); object && len(member.Properties) > 0 {
 			inner = append(inner, name)
 			continue
 		}
@@ -256,8 +256,8 @@ func shown(value any) string {
 	switch v := value.(type) {
 	case string:
 		return v
-	case float64:
-		return strconv.FormatFloat(v, 'f', -1, 64)
+	case json.Number:
+		return v.String()
 	}
 	text, err := json.Marshal(value)
 	if err != nil {
