@@ -211,19 +211,25 @@ func (h *handler) settings(r *http.Request) ([]settingGroup, *problem) {
 	}
 	all := resolve(document.Paths["/settings"]["get"].Responses["200"].Content["application/json"].Schema)
 	var groups []settingGroup
+	common := settingGroup{Name: "mockplatform"} // what is not about one protocol
 	for _, name := range slices.Sorted(maps.Keys(all.Properties)) {
-		group := settingGroup{Name: name}
-		members, _ := values[name].(map[string]any)
-		collect(&group, resolve, name, "", resolve(all.Properties[name]), members)
-		if len(group.Fields) > 0 {
-			groups = append(groups, group)
+		members, isGroup := values[name].(map[string]any)
+		if !isGroup {
+			collect(&common, resolve, "", schema{Properties: map[string]schema{name: all.Properties[name]}}, values)
+			continue
 		}
+		group := settingGroup{Name: name}
+		collect(&group, resolve, name+".", resolve(all.Properties[name]), members)
+		groups = append(groups, group)
+	}
+	if len(common.Fields) > 0 {
+		groups = append(groups, common)
 	}
 	return groups, nil
 }
 
 // collect adds the switches of an object to a group, those of the objects in it after them.
-func collect(g *settingGroup, resolve func(schema) schema, protocol, prefix string, s schema, values map[string]any) {
+func collect(g *settingGroup, resolve func(schema) schema, prefix string, s schema, values map[string]any) {
 	var inner []string
 	for _, name := range slices.Sorted(maps.Keys(s.Properties)) {
 		value, there := values[name]
@@ -236,7 +242,7 @@ func collect(g *settingGroup, resolve func(schema) schema, protocol, prefix stri
 			continue
 		}
 		f := setting{
-			Path: protocol + "." + prefix + name, Name: prefix + name, Value: shown(value),
+			Path: prefix + name, Name: strings.TrimPrefix(prefix+name, g.Name+"."), Value: shown(value),
 			Options: member.Enum, Doc: cmp.Or(s.Properties[name].Description, member.Description), kind: member.word(),
 		}
 		f.Number = f.kind == "integer" || f.kind == "number"
@@ -247,7 +253,7 @@ func collect(g *settingGroup, resolve func(schema) schema, protocol, prefix stri
 	}
 	for _, name := range inner {
 		members, _ := values[name].(map[string]any)
-		collect(g, resolve, protocol, prefix+name+".", resolve(s.Properties[name]), members)
+		collect(g, resolve, prefix+name+".", resolve(s.Properties[name]), members)
 	}
 }
 
