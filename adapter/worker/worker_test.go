@@ -419,6 +419,11 @@ func TestPlatformLeftAlone(t *testing.T) {
 			defer mu.Unlock()
 			room = n
 		}
+		made := func() int {
+			mu.Lock()
+			defer mu.Unlock()
+			return calls
+		}
 		pool := newPool(t, m, func(context.Context, adapter.Payment) adapter.Outcome {
 			mu.Lock()
 			defer mu.Unlock()
@@ -434,16 +439,16 @@ func TestPlatformLeftAlone(t *testing.T) {
 		}})
 		stop := start(t, pool)
 		time.Sleep(time.Minute) // virtual
-		if calls != 0 || pool.Admit(t.Context()) {
-			t.Errorf("%d calls; want none, and no payment taken in hand", calls)
+		if n := made(); n != 0 || pool.Admit(t.Context()) {
+			t.Errorf("%d calls; want none, and no payment taken in hand", n)
 		}
 		if err := pool.Healthy(); err != nil {
 			t.Errorf("it is the platform that is ill, not us: %v", err)
 		}
 		set(1)
 		time.Sleep(time.Second)
-		if calls < 1 || calls > 3 { // one each time that it looks
-			t.Errorf("%d calls with room for one; want few", calls)
+		if n := made(); n < 1 || n > 3 { // one each time that it looks
+			t.Errorf("%d calls with room for one; want few", n)
 		}
 		set(-1)
 		time.Sleep(2 * time.Second)
