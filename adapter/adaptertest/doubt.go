@@ -63,13 +63,14 @@ func testResolve(t *testing.T, f *fixture) {
 	f.clean(t)
 }
 
-// Of people who decide at once, one does.
+// Of people who decide at once, one does. Each has a moment of his own: a step that equals the
+// stored one to the microsecond counts as that very step, whose answer got lost.
 func testResolveConcurrently(t *testing.T, f *fixture) {
 	p := f.doubtful(t, 400_00)
 	const people = 8
 	errs := make([]error, people)
 	all(people, func(i int) {
-		st, err := p.Resolved(adapter.Resolution{Confirm: i%2 == 0, Reason: "seen", By: fmt.Sprint("person ", i)}, Policy, f.clock.Now())
+		st, err := p.Resolved(adapter.Resolution{Confirm: i%2 == 0, Reason: "seen", By: fmt.Sprint("person ", i)}, Policy, f.clock.Now().Add(time.Duration(i)*time.Microsecond))
 		if err == nil {
 			_, err = f.Apply(t.Context(), st)
 		}
