@@ -226,7 +226,46 @@ func TestHosts(t *testing.T) {
 		}
 	}
 	all := w.Journal().List(journal.Filter{Protocol: "robokassa"})
-	if len(all) != 5 || !strings.Contains(fmt.Sprintf("%s", all[0].Request), "GET /") {
+	if len(all) != 5 || !strings.HasPrefix(string(all[0].Request), "GET /") {
 		t.Errorf("%d exchanges in the journal", len(all))
+	}
+}
+
+// Shops are registered and switches are turned over HTTP; what cannot be is a problem that
+// names the field.
+func TestShopsAndSettings(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	const good = `{"password1":"one","password2":"two","hash":"sha512","result_url":"http://127.0.0.1:1/result"}`
+	shop := w.call("PUT", "/robokassa/shops/mine", good, 200)
+	if shop["hash"] != "SHA512" || shop["test_mode"] != false || shop["result_method"] != "POST" || strings.Contains(fmt.Sprint(shop), "two") {
+		t.Errorf("shop %v", shop)
+	}
+	if all := w.call("GET", "/robokassa/shops", "", 200)["shops"].([]any); len(all) != 2 {
+		t.Errorf("shops %v", all)
+	}
+	for _, tt := range []struct{ verb, path, body, field string }{
+		{"PUT", "/robokassa/shops/mine", `{"password1":"one","password2":"two","hash":"MD4"}`, "body.hash"},
+		{"PUT", "/robokassa/shops/mine", `{"password1":"one","password2":"two","result_url":"file:///etc"}`, "body.result_url"},
+		{"PUT", "/robokassa/shops/mine", `{"password1":"one"}`, "body"},
+		{"PATCH", "/settings", `{"robokassa":{"result_tries":0}}`, "body.robokassa.result_tries"},
+		{"PATCH", "/settings", `{"robokassa":{"result_try":1}}`, "body.robokassa"},
+		{"PATCH", "/settings", `{"robokassa":{"live_decimals":"six"}}`, "body.robokassa"},
+		{"POST", "/integra/users/" + cardUser + "/topups", `{"amount":"0","via":"robokassa"}`, "body.amount"},
+	} {
+		problem := w.call(tt.verb, tt.path, tt.body, 422)
+		first := problem["errors"].([]any)[0].(map[string]any)
+		if first["location"] != tt.field {
+			t.Errorf("%s %s %s: %v; want %s", tt.verb, tt.path, tt.body, first, tt.field)
+		}
+	}
+	w.call("POST", "/robokassa/operations/5/pay", `{"shop":"mine"}`, 404)
+	settings := w.call("PATCH", "/settings", `{"robokassa":{"fee_percent":"2.5","check_order":["shop","active","test_mode","signature","sum","invoice","expired","recurring","hold","paid"]}}`, 200)
+	if of := settings["robokassa"].(map[string]any); of["fee_percent"] != "2.5" || of["check_order"].([]any)[3] != "signature" || of["result_retry_ms"] != 60000.0 {
+		t.Errorf("settings %v", of)
+	}
+	w.call("POST", "/reset", "", 204)
+	if of := w.call("GET", "/settings", "", 200)["robokassa"].(map[string]any); of["fee_percent"] != "3.9" {
+		t.Errorf("settings after a reset: %v", of)
 	}
 }

@@ -14,6 +14,7 @@ import (
 	wire "github.com/partnerkit/partnerkit/contract/integra"
 	"github.com/partnerkit/partnerkit/contract/money"
 	"github.com/partnerkit/partnerkit/contract/robokassa"
+	"github.com/partnerkit/partnerkit/internal/page"
 	"github.com/partnerkit/partnerkit/mockplatform/clock"
 	"github.com/partnerkit/partnerkit/mockplatform/fault"
 	"github.com/partnerkit/partnerkit/mockplatform/journal"
@@ -74,11 +75,11 @@ const (
 const payField = "Shp_payment"
 
 // topUpByCard creates a payment that Robokassa will tell of. It wants u.mu held.
-func (p *Platform) topUpByCard(u *user, sum money.Amount, back string) *payment {
+func (p *Platform) topUpByCard(u *user, sum money.Amount, from origin) *payment {
 	settings, by := p.settings.Load(), p.cfg.Acquirer
 	pay := &payment{
 		kind: TopUp, user: u, state: Unconfirmed, created: p.cfg.Clock.Now(),
-		amount: sum, bonus: nothing, credited: nothing, card: &card{back: back, refunded: nothing},
+		amount: sum, bonus: nothing, credited: nothing, card: &card{back: from.path, refunded: nothing},
 	}
 	for pay.id = p.cfg.Dice.ID(); !p.payments.add(pay.id, pay); {
 		pay.id = p.cfg.Dice.ID()
@@ -86,9 +87,12 @@ func (p *Platform) topUpByCard(u *user, sum money.Amount, back string) *payment 
 	pay.card.number = strconv.FormatInt(p.invoices.Add(1), 10)
 	p.cards.add(pay.card.number, pay)
 	request := robokassa.Request{
-		Login: by.Login, OutSum: sum.Text(), InvID: pay.card.number, Description: "Пополнение баланса Integra",
+		Login: by.Login, OutSum: sum.Text(), InvID: pay.card.number, Description: "Пополнение баланса Integra", Culture: string(page.RU),
 		IsTest: by.Test, Email: u.details.Email,
 		Shp: robokassa.Fields{{Name: payField, Value: pay.id}},
+	}
+	if from.lang == page.EN {
+		request.Description, request.Culture = "Top-up of the balance at Integra", string(page.EN)
 	}
 	if settings.Expiry > 0 {
 		// Up to the minute, as the protocol has it: Robokassa stops taking money no later than

@@ -175,7 +175,7 @@ func (h *handler) servePage(w http.ResponseWriter, c *call, refusal *Refusal) {
 				h.pages.refused(&screen, c.request, refusal)
 			case posted:
 				form := c.form()
-				payment, err := h.p.topUp(who.User, typedAmount(form.Get("amount")), Via(form.Get("via")), c.pageAddress())
+				payment, err := h.p.topUp(who.User, typedAmount(form.Get("amount")), Via(form.Get("via")), origin{c.pageAddress(), h.pages.view(&screen, c.request).Lang})
 				c.exchange.Payment = payment.ID
 				errors.As(err, &refusal)
 				if payment.PayURL != "" {

@@ -8,6 +8,7 @@ import (
 
 	wire "github.com/partnerkit/partnerkit/contract/integra"
 	"github.com/partnerkit/partnerkit/contract/money"
+	"github.com/partnerkit/partnerkit/internal/page"
 )
 
 // Via is how a user pays a top-up.
@@ -28,11 +29,17 @@ const firstNumber = 114_000
 // the partner, or, by Robokassa, says where the user pays. amount is as the user typed it:
 // more than zero, at most two decimals, at most MaxSum. The error is a *Refusal.
 func (p *Platform) TopUp(user, amount string, via Via) (Payment, error) {
-	return p.topUp(user, amount, via, "")
+	return p.topUp(user, amount, via, origin{})
 }
 
-// topUp is TopUp for a user who set out from a page of that path.
-func (p *Platform) topUp(user, amount string, via Via, back string) (Payment, error) {
+// origin is the page from which a user set out.
+type origin struct {
+	path string // to come back to; "" for none
+	lang page.Lang
+}
+
+// topUp is TopUp for a user who set out from a page.
+func (p *Platform) topUp(user, amount string, via Via, from origin) (Payment, error) {
 	p.world.RLock()
 	defer p.world.RUnlock()
 	u := p.users.get(user)
@@ -57,7 +64,7 @@ func (p *Platform) topUp(user, amount string, via Via, back string) (Payment, er
 	case !u.archivedAt.IsZero():
 		return Payment{}, archivedUser(u)
 	case via == ViaRobokassa:
-		return p.topUpByCard(u, sum, back).view(), nil
+		return p.topUpByCard(u, sum, from).view(), nil
 	case u.template == nil:
 		return Payment{}, refuse(CheckNotify, wire.CodeInvalid, fmt.Sprintf("user %s never logged in with a paymentNotifyUrl", u.hash))
 	}
