@@ -56,7 +56,7 @@ const (
 	NeedControl  Need = "control"   // the platform has a control API
 	NeedClock    Need = "clock"     // its time can be moved
 	NeedFaults   Need = "faults"    // it misbehaves on demand
-	NeedMoney    Need = "money"     // money may be moved
+	NeedWrite    Need = "write"     // something may be changed
 	NeedIntegra  Need = "integra"   // the platform speaks Integra
 	NeedAnyMoney Need = "anymoney"  // the platform speaks Any.Money
 	NeedSCI      Need = "sci"       // and its SCI form

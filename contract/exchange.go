@@ -1,9 +1,11 @@
 package contract
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"crypto/tls"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -164,4 +166,20 @@ func exchangeOf(e *entry) Exchange {
 		x.Err = cmp.Or(e.Verdict.Detail, "no answer")
 	}
 	return x
+}
+
+// newRequest is a request with a body that curl can be given.
+func newRequest(t *T, verb, address, body string) (*http.Request, error) {
+	return http.NewRequestWithContext(t.ctx, verb, address, strings.NewReader(body))
+}
+
+// readJSON reads JSON and keeps numbers as they are written; nil for what is none.
+func readJSON(text []byte) any {
+	decoder := json.NewDecoder(bytes.NewReader(text))
+	decoder.UseNumber()
+	var value any
+	if decoder.Decode(&value) != nil || decoder.More() {
+		return nil
+	}
+	return value
 }

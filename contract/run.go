@@ -48,6 +48,7 @@ type env struct {
 	hook      Hook     // of an adapter
 	process   Process  // nil without
 	client    *http.Client
+	sinks     *sinks // of a platform
 	faults    bool   // the stand-in misbehaves on demand
 	prefix    string // of logins: no two runs share one
 	logins    atomic.Int64
@@ -146,6 +147,8 @@ func (r *runner) begin(ctx context.Context, target *Target) (err error) {
 			return err
 		}
 	} else if err := target.Platform.reachable(ctx); err != nil {
+		return err
+	} else if e.sinks, err = newSinks(); err != nil {
 		return err
 	}
 	r.choose()
@@ -283,9 +286,9 @@ func (e *env) lacks(need Need) string {
 		if e.control == nil || !e.faults {
 			return "the stand-in has no faults in its control API"
 		}
-	case NeedMoney:
+	case NeedWrite:
 		if p != nil && p.ReadOnly {
-			return "the target is read-only, and this check moves money"
+			return "the target is read-only, and this check changes something"
 		}
 	case NeedIntegra:
 		if p == nil || p.Integra == nil {
@@ -414,6 +417,9 @@ func (r *runner) one(ctx context.Context, i int) {
 		t.afterwards()
 	})
 	done.Wait()
+	for _, undo := range slices.Backward(t.undo) {
+		undo(context.WithoutCancel(ctx))
+	}
 	if ctx.Err() != nil { // nothing that was seen then says anything
 		return
 	}
@@ -575,6 +581,9 @@ func (r *runner) end(ctx context.Context) error {
 	}
 	if r.folder != "" {
 		errs = append(errs, os.RemoveAll(r.folder))
+	}
+	if r.env.sinks != nil {
+		r.env.sinks.close()
 	}
 	r.env.client.CloseIdleConnections()
 	return errors.Join(errs...)

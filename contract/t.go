@@ -27,6 +27,7 @@ type T struct {
 	broken    error  // the run itself
 	skipped   string // why
 	later     []func(context.Context) *Failure
+	undo      []func(context.Context) // when the check has ended, the last first
 }
 
 // A Failure is a promise that was not kept.
@@ -172,6 +173,13 @@ func (t *T) atEnd(f func(context.Context) *Failure) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.later = append(t.later, f)
+}
+
+// cleanup has something undone when the check has ended, whatever it came to.
+func (t *T) cleanup(f func(context.Context)) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.undo = append(t.undo, f)
 }
 
 // ending is what a check came to.

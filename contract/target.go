@@ -107,7 +107,7 @@ type StandIn struct {
 // A PlatformTarget says how to reach a platform: the protocols that it speaks.
 type PlatformTarget struct {
 	Control   string           `yaml:"control"`   // control API, if it is a stand-in
-	ReadOnly  bool             `yaml:"read_only"` // leave out what moves money
+	ReadOnly  bool             `yaml:"read_only"` // leave out what changes anything
 	Integra   *IntegraTarget   `yaml:"integra"`
 	AnyMoney  *AnyMoneyTarget  `yaml:"anymoney"`
 	Robokassa *RobokassaTarget `yaml:"robokassa"`

@@ -31,7 +31,7 @@ type runCmd struct {
 
 	Platform    string `placeholder:"URL" help:"Control API of a stand-in that runs already, instead of one inside this command."`
 	PlatformURL string `placeholder:"URL" help:"Its platform traffic. Default: port 8090 on the same host."`
-	ReadOnly    bool   `help:"Leave out what moves money at a platform."`
+	ReadOnly    bool   `help:"Leave out what changes anything at a platform."`
 
 	JUnit  string `name:"junit" placeholder:"FILE" help:"Write JUnit XML."`
 	JSON   string `name:"json" placeholder:"FILE" help:"Write JSON."`
