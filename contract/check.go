@@ -22,6 +22,8 @@ type Check struct {
 	Scene Scene
 	// Users are the balances of the check's users at the adapter, made before the scene is set.
 	Users []string
+	// Alone is for checks that change what others rely on; NeedKill and NeedClock imply it.
+	Alone bool
 	// Run finds out. It ends early, by T's methods, at the first promise that is not kept.
 	Run func(*T)
 }
@@ -69,7 +71,7 @@ func (n Need) alone() bool { return n == NeedKill || n == NeedClock }
 func (c *Check) needs(n Need) bool { return slices.Contains(c.Needs, n) }
 
 // alone tells whether no other check may run beside c.
-func (c *Check) alone() bool { return slices.ContainsFunc(c.Needs, Need.alone) }
+func (c *Check) alone() bool { return c.Alone || slices.ContainsFunc(c.Needs, Need.alone) }
 
 // Area is the id without its number.
 func (c *Check) Area() string { return c.ID[:strings.LastIndexByte(c.ID, '-')] }

@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"context"
 	"crypto/tls"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -182,4 +183,14 @@ func readJSON(text []byte) any {
 		return nil
 	}
 	return value
+}
+
+// unbase64 decodes either alphabet, with padding or without; nil for what is none.
+func unbase64(text string) []byte {
+	text = strings.NewReplacer("+", "-", "/", "_", "=", "").Replace(text)
+	raw, err := base64.RawURLEncoding.DecodeString(text)
+	if err != nil {
+		return nil
+	}
+	return raw
 }

@@ -549,9 +549,8 @@ func settleChecks() []Check {
 	return numbered("PI-CONFIRM", clauseOpen, []Need{NeedIntegra, NeedWrite, NeedControl}, checks)
 }
 
-// lostMember makes a user although the scene loses the answers of calls: the key is not
-// among what is lost for those who ask the legacy way, so the user is made in the default
-// scene, and the scene is set again.
+// lostMember makes a user although the scene loses the answers of all calls, and with them
+// crypt keys: the scene is lifted meanwhile.
 func (t *T) lostMember() *member {
 	t.set(t.env.control.settings(t.ctx, map[string]any{"lost_answers": "none"}))
 	u := t.member()

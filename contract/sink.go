@@ -26,6 +26,7 @@ type sink struct {
 	t     *T
 	url   string // the address, without a slash at its end
 	reply func(n int) int
+	text  func(hit) string // the body of an answer; nil for none
 
 	mu   sync.Mutex
 	hits []hit
@@ -84,16 +85,10 @@ func (s *sinks) take(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(h.reply)
 	default:
 		w.WriteHeader(h.reply)
-		_, _ = io.WriteString(w, to.says(h))
+		if to.text != nil {
+			_, _ = io.WriteString(w, to.text(h))
+		}
 	}
-}
-
-// says is the body of an answer: Robokassa wants OK and the number.
-func (s *sink) says(h hit) string {
-	if s.t.check.needs(NeedRobo) && h.reply == http.StatusOK {
-		return robokassaOK(h)
-	}
-	return ""
 }
 
 // sink returns an address for the platform to call. reply gives the status of the answer to

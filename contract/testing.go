@@ -12,6 +12,17 @@ import (
 // what cannot be judged fails.
 func TestAdapter(t *testing.T, target *Target, opts Options) {
 	t.Helper()
+	judge(t, target, opts)
+}
+
+// TestPlatform does the same with every check of platforms.
+func TestPlatform(t *testing.T, target *Target, opts Options) {
+	t.Helper()
+	judge(t, target, opts)
+}
+
+func judge(t *testing.T, target *Target, opts Options) {
+	t.Helper()
 	report, err := Run(t.Context(), target, opts)
 	if err != nil {
 		t.Fatal(err)
