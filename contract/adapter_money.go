@@ -2,6 +2,7 @@ package contract
 
 import (
 	"errors"
+	"slices"
 	"strings"
 
 	"github.com/partnerkit/partnerkit/contract/integra"
@@ -381,7 +382,8 @@ func acquirerChecks() []Check {
 				p.confirmed()
 				u.has("900", "400")
 				for _, e := range u.exchanges()[before:] {
-					if e.Method != "topUp" && e.Payment != p.id && e.arg("transactionId") != p.id {
+					partners := e.Method == "notify" || slices.Contains(integra.Methods(), integra.Method(e.Method))
+					if partners && e.Payment != p.id && e.arg("transactionId") != p.id {
 						t.fail("no call about a payment by Robokassa", e.Method+" "+e.Args)
 					}
 				}
@@ -407,14 +409,16 @@ func (u *User) exchanges() []entry {
 	return all
 }
 
-// byRobokassa has the user pay by Robokassa, inside of the platform.
+// byRobokassa has the user pay by Robokassa, inside of the platform: press the button, open
+// the page that it leads to, pay there.
 func (u *User) byRobokassa(amount string) {
-	_, err := u.t.env.control.topUp(u.t.ctx, u.hash, amount, "robokassa")
+	p, err := u.t.env.control.topUp(u.t.ctx, u.hash, amount, "robokassa")
 	var refusal *controlError
 	if errors.As(err, &refusal) {
 		u.t.skip("the stand-in takes no payments by Robokassa: " + refusal.text)
 	}
 	u.t.set(err)
+	u.t.set(u.t.env.control.payByCard(u.t.ctx, p))
 	u.outside = plus(u.outside, rub(amount))
 	u.t.until(u.t.env.limits.Settle, "the payment by Robokassa credited", func() (bool, string) {
 		credited, err := u.credited(u.t.ctx)

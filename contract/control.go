@@ -90,6 +90,8 @@ type platformPayment struct {
 	State    string `json:"state"`
 	Reason   string `json:"reason"`
 	Expired  bool   `json:"expired"`
+	Invoice  string `json:"inv_id"`  // at Robokassa
+	PayURL   string `json:"pay_url"` // of Robokassa's page
 	Attempts []struct {
 		Number int    `json:"number"`
 		Copy   bool   `json:"copy"`
@@ -109,6 +111,25 @@ func (c *control) payment(ctx context.Context, id string) (p platformPayment, er
 
 func (c *control) topUp(ctx context.Context, hash, amount, via string) (p platformPayment, err error) {
 	return p, c.do(ctx, http.MethodPost, "/integra/users/"+url.PathEscape(hash)+"/topups", map[string]string{"amount": amount, "via": via}, &p)
+}
+
+// payByCard opens the page to which a top-up by Robokassa leads, and pays there.
+func (c *control) payByCard(ctx context.Context, p platformPayment) error {
+	page, err := url.Parse(p.PayURL)
+	if err != nil {
+		return err
+	}
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, p.PayURL, nil)
+	if err != nil {
+		return err
+	}
+	answer, err := http.DefaultClient.Do(r)
+	if err != nil {
+		return err
+	}
+	_ = answer.Body.Close()
+	shop := map[string]string{"shop": page.Query().Get("MerchantLogin")}
+	return c.do(ctx, http.MethodPost, "/robokassa/operations/"+url.PathEscape(p.Invoice)+"/pay", shop, nil)
 }
 
 // advance moves the platform's time on and runs all that falls due.
