@@ -65,8 +65,13 @@ func TestClockButtons(t *testing.T) {
 		t.Errorf("frozen: %+v", s)
 	}
 	for _, bad := range []url.Values{
-		{"do": {"advance"}, "ms": {"-1"}}, {"do": {"advance"}, "ms": {"soon"}}, {"do": {"advance"}},
-		{"do": {"run"}, "rate": {"0"}}, {"do": {"run"}, "rate": {"fast"}}, {"do": {"dance"}}, {},
+		{"do": {"advance"}, "ms": {"-1"}},
+		{"do": {"advance"}, "ms": {"soon"}},
+		{"do": {"advance"}},
+		{"do": {"run"}, "rate": {"0"}},
+		{"do": {"run"}, "rate": {"fast"}},
+		{"do": {"dance"}},
+		{},
 	} {
 		if status, body := w.form("/controls", bad); status < 400 || status > 499 || !strings.Contains(body, `role="alert"`) {
 			t.Errorf("%v: %d, want a refusal on the page", bad, status)
@@ -270,8 +275,9 @@ func testDashboard(t *testing.T, b *pagetest.Browser) {
 	tab.Click(`button[value="freeze"]`)
 	tab.Until(`document.readyState === "complete" && document.body.innerText.includes("stands still")`)
 	tab.Select(`[name="integra.confirm_repeated"]`, "refuse")
+	pagetest.Eval[bool](tab, `window.before = true`) // gone once the next page is there
 	tab.Click(`[aria-labelledby="g-integra"] .card-head button`)
-	tab.Until(`document.querySelector('[name="integra.confirm_repeated"]')?.value === "refuse" && document.readyState === "complete"`)
+	tab.Until(`!window.before && document.readyState === "complete" && document.querySelector('[name="integra.confirm_repeated"]').value === "refuse"`)
 	tab.Go(w.platform.ControlURL() + "/compose?hash=" + mockplatform.DemoPartner.Hash)
 	tab.Click(`button[value="send"]`)
 	tab.UntilText("Hello, World!")
