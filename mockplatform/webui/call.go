@@ -71,7 +71,7 @@ func (k *kept) Write(p []byte) (int, error) {
 // ask lets a handler of this process answer a request.
 func ask(ctx context.Context, h http.Handler, method, target string, body []byte) *kept {
 	k := &kept{header: http.Header{}}
-	r, err := http.NewRequestWithContext(ctx, method, target, bytes.NewReader(body))
+	r, err := http.NewRequestWithContext(ctx, method, target, bytes.NewReader(body)) //nolint:gosec // it is handed to a handler of this process, never sent
 	if err != nil {
 		k.status = http.StatusBadRequest
 		k.body.WriteString(err.Error())
