@@ -28,6 +28,14 @@ type delivery struct {
 	since time.Time // when the first try was due
 }
 
+// pending is how far the latest news has been told.
+type pending struct {
+	try   int // the next one, or the one on its way
+	since time.Time
+}
+
+func (d delivery) pending() pending { return pending{d.try, d.since} }
+
 func newCourier(p *Platform) *courier {
 	return &courier{traffic.NewCourier(p.desk, "Any.Money (partnerkit mockplatform)", p.cfg.Workers), p}
 }
@@ -50,8 +58,10 @@ func (c *courier) announce(o *order) {
 func (c *courier) schedule(d delivery) {
 	offsets := c.p.rules.Load().settings.callbackOffsets
 	if d.try > len(offsets) || d.o.gone {
+		d.o.pending = pending{}
 		return
 	}
+	d.o.pending = d.pending()
 	pause := d.since.Add(offsets[d.try-1]).Sub(c.p.cfg.Clock.Now())
 	if pause <= 0 {
 		c.send(d)
@@ -113,7 +123,11 @@ func (c *courier) heard(d delivery, report traffic.Report) {
 		"status", report.Status, "took", report.Took, "err", report.Error)
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if report.Error != "" && !report.Copy && o.news == d.news && !report.Stopped {
+	switch {
+	case report.Copy || o.news != d.news || report.Stopped:
+	case report.Error == "":
+		o.pending = pending{}
+	default:
 		d.try++
 		c.schedule(d)
 	}

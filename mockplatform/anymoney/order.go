@@ -45,6 +45,7 @@ type order struct {
 	gone     bool         // forgotten: whoever still holds it leaves it alone
 	news     int          // counts what was announced by callbacks: later news end the earlier
 	resend   *clock.Timer // nil when no callback waits for its time
+	pending  pending      // the callback that waits or is on its way; zero for none
 	watchers map[chan struct{}]struct{}
 }
 

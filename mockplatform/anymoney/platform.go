@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/shopspring/decimal"
 
@@ -286,7 +287,12 @@ func (p *Platform) limitLife(o *order) {
 	if o.gone {
 		return
 	}
-	o.expiry = p.cfg.Clock.AfterFunc(o.lifetime, func() {
+	p.expireAfter(o, o.lifetime)
+}
+
+// expireAfter lets an order expire unless it is final by then. It wants o.mu held.
+func (p *Platform) expireAfter(o *order, d time.Duration) {
+	o.expiry = p.cfg.Clock.AfterFunc(d, func() {
 		o.mu.Lock()
 		defer o.mu.Unlock()
 		p.settle(o, wire.StatusExpired)

@@ -36,21 +36,26 @@ func newNotifier(p *Platform) *notifier {
 // announce sends the first notification of a new top-up, and its copies, as the settings
 // say. It wants the user's mu held, and does not wait for anything.
 func (n *notifier) announce(pay *payment, with Notify) {
+	first := n.note(pay, with, 1)
+	n.later(with.Delay, first)
+	for i := range with.Duplicates {
+		duplicate := first
+		duplicate.copy = true
+		n.later(with.Delay+time.Duration(i+1)*with.DuplicateAfter, duplicate)
+	}
+}
+
+// note is the try of that number to tell of a payment. It wants the user's mu held.
+func (n *notifier) note(pay *payment, with Notify, try int) notification {
 	u := pay.user
 	amount := pay.amount.Short()
 	if with.Amount == AmountFull {
 		amount = pay.amount.Text()
 	}
 	template, hash, id := u.template, u.hash, pay.id
-	first := notification{
+	return notification{
 		pay: pay, url: func(amount string) string { return template.Expand(id, amount, hash) }, amount: amount,
-		partner: u.partner, secrets: u.secrets, try: 1,
-	}
-	n.later(with.Delay, first)
-	for i := range with.Duplicates {
-		duplicate := first
-		duplicate.copy = true
-		n.later(with.Delay+time.Duration(i+1)*with.DuplicateAfter, duplicate)
+		partner: u.partner, secrets: u.secrets, try: try,
 	}
 }
 

@@ -194,20 +194,28 @@ func (p *Platform) PutPartner(with Partner) error {
 	if with.Cipher == "" {
 		with.Cipher = wire.Simple.Name()
 	}
-	cipher, err := wire.CipherByName(with.Cipher)
-	switch {
-	case err != nil:
-		return &FieldError{"cipher", err.Error()}
-	case !wire.ValidHash(with.Hash):
-		return &FieldError{"hash", fmt.Sprintf("%q is not %d letters or digits", with.Hash, wire.HashLen)}
-	case with.Key == "":
-		return &FieldError{"key", "is empty"}
-	case !validPath(with.Path):
-		return &FieldError{"path", fmt.Sprintf("%q is not one or more segments of letters, digits, '.', '_' and '-'", with.Path)}
+	if err := with.check(); err != nil {
+		return err
 	}
+	cipher, _ := wire.CipherByName(with.Cipher) // checked
 	p.register.Lock()
 	defer p.register.Unlock()
 	p.partners[with.Hash] = &partner{Partner: with, cipher: cipher}
+	return nil
+}
+
+func (p Partner) check() error {
+	_, err := wire.CipherByName(p.Cipher)
+	switch {
+	case err != nil:
+		return &FieldError{"cipher", err.Error()}
+	case !wire.ValidHash(p.Hash):
+		return &FieldError{"hash", fmt.Sprintf("%q is not %d letters or digits", p.Hash, wire.HashLen)}
+	case p.Key == "":
+		return &FieldError{"key", "is empty"}
+	case !validPath(p.Path):
+		return &FieldError{"path", fmt.Sprintf("%q is not one or more segments of letters, digits, '.', '_' and '-'", p.Path)}
+	}
 	return nil
 }
 

@@ -236,10 +236,15 @@ func (p *Platform) rememberLogin(u *user, template *wire.NotifyTemplate) {
 	defer u.mu.Unlock()
 	u.loginAt = p.cfg.Clock.Now()
 	if template != nil {
-		u.template = template
-		u.secrets = journal.SecretsIn(template.String())
+		u.setTemplate(template)
 	}
 	u.changed()
+}
+
+// setTemplate wants mu held.
+func (u *user) setTemplate(template *wire.NotifyTemplate) {
+	u.template = template
+	u.secrets = journal.SecretsIn(template.String())
 }
 
 // checkDetails checks what the partner tells of a new user.

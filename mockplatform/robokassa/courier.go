@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"time"
 
 	wire "github.com/partnerkit/partnerkit/contract/robokassa"
 	"github.com/partnerkit/partnerkit/mockplatform/clock"
@@ -41,7 +42,7 @@ func (c *courier) result(o *operation) {
 		return
 	}
 	o.result = delivery{news: o.result.news + 1}
-	c.send(o, &o.result, MethodResult, c.resultRequest)
+	c.send(o, &o.result, MethodResult)
 }
 
 // notice begins to tell ResultUrl2, if the payment has one: never in test mode. It wants mu held.
@@ -53,12 +54,15 @@ func (c *courier) notice(o *operation, state string) {
 		o.notice.timer.Stop()
 	}
 	o.notice = delivery{news: o.notice.news + 1, state: state}
-	c.send(o, &o.notice, MethodNotice, c.noticeRequest)
+	c.send(o, &o.notice, MethodNotice)
 }
 
 // send makes one try. It wants mu held.
-func (c *courier) send(o *operation, d *delivery, method string, write func(*operation, *fault.Plan) *traffic.Request) {
-	news := d.news
+func (c *courier) send(o *operation, d *delivery, method string) {
+	news, write := d.news, c.resultRequest
+	if method == MethodNotice {
+		write = c.noticeRequest
+	}
 	d.tries++
 	c.Send(traffic.Letter{
 		About: journal.Exchange{Protocol: Protocol, Method: method, Partner: o.shop, Payment: o.invID(), Attempt: d.tries},
@@ -84,17 +88,31 @@ func (c *courier) send(o *operation, d *delivery, method string, write func(*ope
 			}
 			pause, again := c.again(method, d.tries)
 			if again && !report.Stopped && !d.done {
-				d.timer = c.p.cfg.Clock.AfterFunc(duration(pause), func() {
-					c.p.mu.Lock()
-					defer c.p.mu.Unlock()
-					if !o.gone && d.news == news {
-						c.send(o, d, method, write)
-					}
-				})
+				c.later(o, d, duration(pause), method)
 			}
 			o.tell()
 		},
 	})
+}
+
+// later makes the next try after a pause, unless there are other news by then. It wants mu
+// held.
+func (c *courier) later(o *operation, d *delivery, pause time.Duration, method string) {
+	news := d.news
+	d.timer = c.p.cfg.Clock.AfterFunc(pause, func() {
+		c.p.mu.Lock()
+		defer c.p.mu.Unlock()
+		if !o.gone && d.news == news {
+			c.send(o, d, method)
+		}
+	})
+}
+
+// resume goes on with a message that a file kept. It wants mu held.
+func (c *courier) resume(o *operation, d *delivery, pause time.Duration, method string) {
+	if _, again := c.again(method, d.tries); d.tries > 0 && !d.done && again {
+		c.later(o, d, max(pause, 0), method)
+	}
 }
 
 // again says whether there is another try after so many, and after which pause.

@@ -12,6 +12,7 @@ import (
 
 	"github.com/partnerkit/partnerkit/contract/money"
 	wire "github.com/partnerkit/partnerkit/contract/robokassa"
+	"github.com/partnerkit/partnerkit/mockplatform/clock"
 )
 
 // invoice is what the Invoice API knows of an operation besides. It is guarded by Platform.mu.
@@ -358,6 +359,8 @@ type refund struct {
 	id     string
 	amount money.Amount
 	label  string
+	of     *operation
+	timer  *clock.Timer
 }
 
 func (p *Platform) createRefund(t wire.Token) (id string, _ *Refusal) {
@@ -410,14 +413,20 @@ func (p *Platform) createRefund(t wire.Token) (id string, _ *Refusal) {
 	}
 	r := &refund{id: p.guid(), amount: sum, label: wire.RefundProcessing}
 	p.refunds[r.id] = r
-	p.cfg.Clock.AfterFunc(duration(p.settings.Load().RefundDelayMS), func() {
+	p.finishRefund(r, o, duration(p.settings.Load().RefundDelayMS))
+	o.tell()
+	return r.id, nil
+}
+
+// finishRefund lets a refund be done after a time. It wants mu held.
+func (p *Platform) finishRefund(r *refund, o *operation, after time.Duration) {
+	r.of = o
+	r.timer = p.cfg.Clock.AfterFunc(after, func() {
 		p.mu.Lock()
 		defer p.mu.Unlock()
 		r.label = wire.RefundFinished
 		o.tell()
 	})
-	o.tell()
-	return r.id, nil
 }
 
 func (p *Platform) refundState(id string) (wire.RefundState, bool) {
@@ -519,26 +528,27 @@ func (p *Platform) recur(r wire.Request) (invID string, _ *Refusal) {
 	parent := p.byNumber[number{r.Login, previous, false}]
 	o := p.begin(d)
 	o.email = parent.email
-	charge := func() {
-		if refused := p.try(o, parent.method.Label); refused != nil {
-			p.cfg.Log.Debug("a recurring payment was not made", "shop", o.shop, "operation", o.number.id, "err", refused)
-			return
-		}
-		p.pay(o)
-	}
 	delay := duration(d.s.RecurringMS)
 	if delay == 0 {
-		charge()
+		p.charge(o)
 		return o.invID(), nil
 	}
-	o.timer = p.cfg.Clock.AfterFunc(delay, func() {
-		p.mu.Lock()
-		defer p.mu.Unlock()
-		if !o.gone && !o.state.taken() {
-			charge()
-		}
-	})
+	p.after(o, delay)
 	return o.invID(), nil
+}
+
+// charge pays a recurring payment as its parent was paid. It wants mu held.
+func (p *Platform) charge(o *operation) {
+	previous, _ := strconv.ParseInt(o.request.PreviousID, 10, 64) // checked
+	parent := p.byNumber[number{o.shop, previous, false}]
+	if parent == nil {
+		return // forgotten
+	}
+	if refused := p.try(o, parent.method.Label); refused != nil {
+		p.cfg.Log.Debug("a recurring payment was not made", "shop", o.shop, "operation", o.number.id, "err", refused)
+		return
+	}
+	p.pay(o)
 }
 
 // recurringAnswer is what Recurring answers.

@@ -148,13 +148,18 @@ func (p *Platform) begin(d *draft) *operation {
 		p.byNumber[o.number] = o
 	}
 	if !o.expires.IsZero() {
-		o.expiry = p.cfg.Clock.AfterFunc(o.expires.Sub(p.cfg.Clock.Now()), func() {
-			p.mu.Lock()
-			defer p.mu.Unlock()
-			p.expire(o)
-		})
+		p.expireAfter(o, o.expires.Sub(p.cfg.Clock.Now()))
 	}
 	return o
+}
+
+// expireAfter lets an operation expire unless it is paid by then. It wants mu held.
+func (p *Platform) expireAfter(o *operation, d time.Duration) {
+	o.expiry = p.cfg.Clock.AfterFunc(d, func() {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.expire(o)
+	})
 }
 
 // expire ends an operation that was not paid in time. It wants mu held.
@@ -228,13 +233,7 @@ func (p *Platform) pay(o *operation) {
 	}
 	if o.request.StepByStep {
 		p.set(o, stateHeld)
-		o.timer = p.cfg.Clock.AfterFunc(duration(p.settings.Load().HoldMS), func() {
-			p.mu.Lock()
-			defer p.mu.Unlock()
-			if !o.gone && o.state == stateHeld {
-				p.set(o, stateReturned)
-			}
-		})
+		p.after(o, duration(p.settings.Load().HoldMS))
 		p.courier.notice(o, wire.NoticeHold)
 		return
 	}
@@ -244,26 +243,40 @@ func (p *Platform) pay(o *operation) {
 // credit carries an operation from the buyer's money to the shop's. It wants mu held.
 func (p *Platform) credit(o *operation) {
 	p.set(o, statePaid)
-	finish := func() {
-		s := p.settings.Load()
-		if !o.number.test {
-			fee := o.roubles.Decimal().Mul(decimal.RequireFromString(s.FeePercent)).Div(decimal.NewFromInt(100)).Round(2)
-			o.fee, _ = money.FromDecimal(fee, money.RUB) // at most the sum itself
-		}
-		p.set(o, stateDone)
-		p.courier.result(o)
-		p.courier.notice(o, wire.NoticeOK)
-	}
 	delay := duration(p.settings.Load().CreditDelayMS)
 	if delay == 0 {
-		finish()
+		p.finish(o)
 		return
 	}
-	o.timer = p.cfg.Clock.AfterFunc(delay, func() {
+	p.after(o, delay)
+}
+
+// finish credits the shop and tells it. It wants mu held.
+func (p *Platform) finish(o *operation) {
+	s := p.settings.Load()
+	if !o.number.test {
+		fee := o.roubles.Decimal().Mul(decimal.RequireFromString(s.FeePercent)).Div(decimal.NewFromInt(100)).Round(2)
+		o.fee, _ = money.FromDecimal(fee, money.RUB) // at most the sum itself
+	}
+	p.set(o, stateDone)
+	p.courier.result(o)
+	p.courier.notice(o, wire.NoticeOK)
+}
+
+// after lets time do to the operation what it does in its present state: a hold ends, paid
+// money is credited, and a recurring payment is made. It wants mu held.
+func (p *Platform) after(o *operation, d time.Duration) {
+	o.timer = p.cfg.Clock.AfterFunc(d, func() {
 		p.mu.Lock()
 		defer p.mu.Unlock()
-		if !o.gone && o.state == statePaid {
-			finish()
+		switch {
+		case o.gone:
+		case o.state == stateHeld:
+			p.set(o, stateReturned)
+		case o.state == statePaid:
+			p.finish(o)
+		case o.source == FromRecurring && !o.state.taken():
+			p.charge(o)
 		}
 	})
 }

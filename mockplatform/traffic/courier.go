@@ -104,6 +104,9 @@ func (c *Courier) newClient(t *http.Transport) *resty.Client {
 func (c *Courier) Start() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.ctx != nil && !c.stopped {
+		return
+	}
 	c.ctx, c.cancel = context.WithCancel(context.Background())
 	c.stopped = false
 }
