@@ -43,6 +43,9 @@ type namespaces struct {
 	most   int
 	change sync.Mutex // held to replace worlds
 	worlds atomic.Pointer[map[string]*World]
+
+	counted  bool // requests are counted
+	requests atomic.Uint64
 }
 
 // get returns the world of that name, and makes it if need be.
@@ -96,6 +99,9 @@ func (n *namespaces) all() []*World {
 // handler hands each request to its world: to what serve chooses there.
 func (n *namespaces) handler(serve func(*World) http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if n.counted {
+			defer n.requests.Add(1) // when what it changed is there
+		}
 		name := ""
 		if given := r.Header[NamespaceHeader]; len(given) > 0 {
 			name = given[0]

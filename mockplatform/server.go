@@ -23,6 +23,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/gofrs/flock"
+
 	"github.com/partnerkit/partnerkit/mockplatform/authority"
 	"github.com/partnerkit/partnerkit/mockplatform/clock"
 	"github.com/partnerkit/partnerkit/mockplatform/fault"
@@ -58,6 +60,7 @@ type Config struct {
 	NotifyWorkers int          // notifications on their way at once, of each protocol; 64 if 0
 	KeepPayments  int          // Integra's final payments remembered; 30,000 if 0
 	KeepOrders    int          // Any.Money's orders, and Robokassa's operations, remembered; 20,000 if 0
+	Data          string       // file that keeps everything between runs; "" for none
 	Namespaces    int          // how many there may be at once; 100 if 0
 	Log           *slog.Logger // nowhere if nil
 	Version       string       // shown by the control API; "devel" if ""
@@ -73,6 +76,8 @@ type Server struct {
 	control    listener
 	tls        listener // platform traffic, over TLS; nil without
 	authority  *authority.Authority
+	data       string       // file; "" for none
+	lock       *flock.Flock // of the file; nil without
 }
 
 // listener is one address and what is served there.
@@ -103,9 +108,15 @@ func New(cfg Config) (_ *Server, err error) {
 	}
 	s := &Server{log: cfg.Log}
 	defer func() {
-		if err != nil {
-			for _, l := range s.listeners() {
-				_ = l.Close()
+		if err == nil {
+			return
+		}
+		for _, l := range s.listeners() {
+			_ = l.Close()
+		}
+		if s.World != nil {
+			for _, w := range s.namespaces.all() {
+				w.close()
 			}
 		}
 	}()
@@ -128,10 +139,33 @@ func New(cfg Config) (_ *Server, err error) {
 		return nil, err
 	}
 	s.namespaces.first = s.World
+	if err := s.openData(cfg.Data); err != nil {
+		return nil, fmt.Errorf("data: %w", err)
+	}
 	s.platform.server = s.newServer(s.namespaces.handler(func(w *World) http.Handler { return w.platform }))
 	s.tls.server = s.newServer(s.platform.server.Handler)
 	s.control.server = s.newServer(s.namespaces.handler(func(w *World) http.Handler { return w.control() }))
 	return s, nil
+}
+
+// openData brings back the state of the latest run, and keeps other processes from the file.
+func (s *Server) openData(path string) error {
+	if path == "" {
+		return nil
+	}
+	lock := flock.New(path + ".lock")
+	switch mine, err := lock.TryLock(); {
+	case err != nil:
+		return err
+	case !mine:
+		return fmt.Errorf("%s is in use by another stand-in", path)
+	}
+	if err := s.loadFile(path); err != nil {
+		_ = lock.Unlock()
+		return err
+	}
+	s.data, s.lock, s.namespaces.counted = path, lock, true
+	return nil
 }
 
 // listenTLS listens for platform traffic over TLS if that is wanted. It is HTTP/1.1 as without,
@@ -205,6 +239,10 @@ func (s *Server) Run(ctx context.Context) error {
 			failed <- err
 		}()
 	}
+	saving, saved := make(chan struct{}), make(chan error, 1)
+	if s.data != "" {
+		go func() { saved <- s.keepSaving(s.data, saving) }()
+	}
 	var errs []error
 	select {
 	case <-ctx.Done():
@@ -228,6 +266,10 @@ func (s *Server) Run(ctx context.Context) error {
 		if err := <-failed; err != nil && !errors.Is(err, http.ErrServerClosed) {
 			errs = append(errs, err)
 		}
+	}
+	if s.data != "" {
+		close(saving)
+		errs = append(errs, <-saved, s.lock.Unlock())
 	}
 	for _, w := range s.namespaces.all() {
 		w.close()

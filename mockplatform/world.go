@@ -1,6 +1,7 @@
 package mockplatform
 
 import (
+	"encoding/json"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -34,6 +35,9 @@ type World struct {
 	integra     *integra.Platform
 	anymoney    *anymoney.Platform
 	robokassa   *robokassa.Platform
+
+	keeping   sync.Mutex // guards snapshots
+	snapshots map[string]json.RawMessage
 
 	platform http.Handler        // what partners and users reach
 	control  func() http.Handler // what tests and developers reach; made when first asked for
@@ -132,12 +136,13 @@ func (w *World) controlHandler(shared control.Config) http.Handler {
 	shared.Clock, shared.Journal, shared.Faults = w.clock, w.journal, w.faults
 	shared.Integra, shared.AnyMoney, shared.Robokassa = w.integra, w.anymoney, w.robokassa
 	shared.Reset, shared.PlatformURL = w.Reset, w.platformURL
+	shared.Snapshots = w
 	control.Mount(r, shared)
 	return r
 }
 
 // interrupt ends what hangs or waits on purpose.
-func (w *World) interrupt() { w.faults.Close() }
+func (w *World) interrupt() { w.faults.Interrupt() }
 
 // close stops what goes on by itself, and waits for it.
 func (w *World) close() {

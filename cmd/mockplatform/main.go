@@ -1,5 +1,5 @@
 // Command mockplatform runs the stand-in: a platform that behaves like the real one, for a
-// developer's machine and for tests. It keeps everything in memory.
+// developer's machine and for tests.
 package main
 
 import (

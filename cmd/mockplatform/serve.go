@@ -25,6 +25,8 @@ type serveCmd struct {
 	TLSListen string `default:"127.0.0.1:8443" placeholder:"ADDRESS" help:"Address for that; port 0 for any. Default: ${default}."`
 	CAFile    string `placeholder:"FILE" help:"Certificate authority with its key; made where there is none. Default: ca.pem in the user's configuration."`
 
+	Data string `placeholder:"FILE" help:"File that keeps everything between runs, with keys. Default: nothing is kept."`
+
 	Seed   *uint64   `placeholder:"N" help:"Number from which all chance follows; equal numbers give equal runs. Default: another one each time, printed."`
 	Now    time.Time `placeholder:"TIME" help:"Virtual time at the start, such as 2026-01-31T23:59:00Z. Default: real time."`
 	Frozen bool      `help:"Time stands still until it is moved through the control API."`
@@ -102,6 +104,7 @@ func (f *serveCmd) config() (mockplatform.Config, error) {
 	cfg := mockplatform.Config{
 		Listen: f.Listen, ControlListen: f.ControlListen,
 		Faults:        rules,
+		Data:          f.Data,
 		Clock:         clock.State{Now: f.Now, Frozen: f.Frozen, Rate: f.Rate},
 		Journal:       journal.Config{MaxExchanges: f.JournalExchanges, MaxBytes: f.JournalMiB << 20},
 		NotifyWorkers: f.NotifyWorkers, KeepPayments: f.KeepPayments,

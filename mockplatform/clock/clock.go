@@ -254,7 +254,9 @@ func (c *Clock) Set(ctx context.Context, change Change) error {
 }
 
 // Reset drops every timer and goes back to the state that New was given. Work of Go goes on.
-func (c *Clock) Reset() {
+func (c *Clock) Reset() { c.dropTo(c.start.face) }
+
+func (c *Clock) dropTo(show func() *face) {
 	_ = c.take(context.Background())
 	defer c.give()
 	c.mu.Lock()
@@ -263,7 +265,20 @@ func (c *Clock) Reset() {
 		t.place = -1
 	}
 	c.queue = nil
-	c.face.Store(c.start.face())
+	c.face.Store(show())
+}
+
+// Restore drops every timer and goes to a state that State gave, which leaves that of Reset
+// as it is. Its error wraps ErrInvalid, when nothing was changed.
+func (c *Clock) Restore(s State) error {
+	if s.Rate == 0 {
+		s.Rate = 1
+	}
+	if err := checkRate(s.Rate); err != nil {
+		return err
+	}
+	c.dropTo(s.face)
+	return nil
 }
 
 // Close drops every timer and waits for the work that runs. Its owner makes that work end.

@@ -46,6 +46,7 @@ type Config struct {
 
 	PlatformURL string // where platform traffic goes, without a slash at its end
 
+	Snapshots     Snapshots
 	Namespaces    func() []string        // their names, in order
 	DropNamespace func(name string) bool // reports whether there was one
 }
@@ -72,6 +73,7 @@ func Mount(r *mux.Router, cfg Config) {
 	add(h, http.MethodPost, "/clock/advance", "Move time on, and run all that falls due before answering", a.advance)
 	add(h, http.MethodGet, "/ns", "The namespaces; one is made by naming it, in the header X-Mock-Namespace or as the path prefix /ns/{name}", a.getNamespaces)
 	add(h, http.MethodDelete, "/ns/{name}", "End a namespace and forget all that is in it", a.deleteNamespace)
+	a.addSnapshots(h)
 	a.addJournal(h)
 	add(h, http.MethodGet, "/settings", "The switches for what the protocols leave open", a.getSettings)
 	add(h, http.MethodPatch, "/settings", "Change the switches that are given", a.patchSettings)

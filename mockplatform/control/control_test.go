@@ -372,6 +372,7 @@ func TestOpenAPI(t *testing.T) {
 		"GET /settings", "PATCH /settings", "GET /integra/partners", "PUT /integra/partners/{hash}", "GET /integra/users",
 		"GET /integra/users/{hash}", "POST /integra/users/{hash}/topups", "GET /integra/payments/{id}", "POST /integra/compose", "POST /integra/payments/{id}/refund",
 		"GET /journal/expect", "GET /journal/{seq}", "GET /journal.har",
+		"GET /snapshots", "POST /snapshots/{name}", "POST /snapshots/{name}/restore", "DELETE /snapshots/{name}",
 		"GET /ns", "DELETE /ns/{name}", "GET /faults", "POST /faults", "DELETE /faults", "DELETE /faults/{id}",
 		"GET /robokassa/shops", "PUT /robokassa/shops/{login}", "GET /robokassa/operations", "GET /robokassa/operations/{inv_id}",
 		"POST /robokassa/operations/{inv_id}/pay", "POST /robokassa/operations/{inv_id}/refuse", "POST /robokassa/operations/{inv_id}/expire",

@@ -6,6 +6,7 @@ package dice
 import (
 	"encoding/binary"
 	"encoding/hex"
+	"fmt"
 	"math/rand/v2"
 	"sync"
 )
@@ -18,8 +19,9 @@ const KeyLen = 51
 type Dice struct {
 	seed uint64
 
-	mu  sync.Mutex // guards rnd
-	rnd *rand.Rand
+	mu  sync.Mutex // guards what follows
+	src *rand.ChaCha8
+	rnd *rand.Rand // of src
 }
 
 // New returns dice for a seed; equal seeds give equal values.
@@ -39,7 +41,29 @@ func (d *Dice) Reset() {
 	binary.LittleEndian.PutUint64(key[24:], d.seed)
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.rnd = rand.New(rand.NewChaCha8(key)) //nolint:gosec // repeatable on purpose
+	d.src = rand.NewChaCha8(key)
+	d.rnd = rand.New(d.src) //nolint:gosec // repeatable on purpose
+}
+
+// Save returns how far the dice have come, for Load.
+func (d *Dice) Save() ([]byte, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.src.MarshalBinary()
+}
+
+// Load goes on where Save was; Reset starts over from the seed all the same. When text is
+// none of Save's, nothing is changed.
+func (d *Dice) Load(text []byte) error {
+	src := rand.NewChaCha8([32]byte{})
+	if err := src.UnmarshalBinary(text); err != nil {
+		return fmt.Errorf("state of the dice: %w", err)
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.src = src
+	d.rnd = rand.New(src) //nolint:gosec // repeatable on purpose
+	return nil
 }
 
 // ID returns 32 lower-case hex characters: a hash, or the external id of a payment.

@@ -108,10 +108,11 @@ type armed struct {
 	id    string
 	seq   int
 	group *group // nil once the rule has left it
-	rnd   *rand.Rand
-	base  int // exchanges of the group before the rule was armed
-	next  int // the exchange of the group at which it is due; 0 for each
-	left  int // how often it may still act; -1 for without end
+	src   *rand.ChaCha8
+	rnd   *rand.Rand // of src
+	base  int        // exchanges of the group before the rule was armed
+	next  int        // the exchange of the group at which it is due; 0 for each
+	left  int        // how often it may still act; -1 for without end
 	acted int
 	seen  int // exchanges that fitted, once it is spent or disarmed
 	// fleeting rules are forgotten once they are spent.
@@ -154,6 +155,13 @@ func (s *Set) Reset() {
 	s.Close()
 	s.UseMagic(true)
 	_ = s.begin() // what New accepted is accepted again
+}
+
+// Interrupt breaks off what waits, now and from now on.
+func (s *Set) Interrupt() {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	s.end()
 }
 
 // Close disarms every rule and breaks off what waits: the connections are closed without an
@@ -222,7 +230,8 @@ func (s *Set) arm(r Rule, fleeting bool) (*armed, error) {
 	copy(seed[:], "partnerkit fault")
 	binary.LittleEndian.PutUint64(seed[16:], s.cfg.Seed)
 	binary.LittleEndian.PutUint64(seed[24:], uint64(s.seq)) //nolint:gosec // never negative
-	a.rnd = rand.New(rand.NewChaCha8(seed))                 //nolint:gosec // repeatable on purpose
+	a.src = rand.NewChaCha8(seed)
+	a.rnd = rand.New(a.src) //nolint:gosec // repeatable on purpose
 	switch {
 	case r.Match.Nth != nil:
 		a.left = 1
@@ -230,13 +239,15 @@ func (s *Set) arm(r Rule, fleeting bool) (*armed, error) {
 		a.left = *r.Match.Count
 	}
 	s.rules = append(s.rules, a)
-	s.count.Add(1)
 	s.join(a)
+	a.schedule(a.group.count)
+	a.group.admit(a)
 	return a, nil
 }
 
-// join puts a rule into its group. It wants mu held.
+// join finds the group of a rule. It wants mu held.
 func (s *Set) join(a *armed) {
+	s.count.Add(1)
 	about := a.Match.subject()
 	g := s.groups[about]
 	if g == nil {
@@ -254,7 +265,10 @@ func (s *Set) join(a *armed) {
 	}
 	a.group, a.base = g, g.count
 	g.rules++
-	a.schedule(g.count)
+}
+
+// admit puts a rule where it waits for its turn.
+func (g *group) admit(a *armed) {
 	if a.next == 0 {
 		g.always = append(g.always, a)
 		return
@@ -262,12 +276,17 @@ func (s *Set) join(a *armed) {
 	heap.Push(&g.queue, a)
 }
 
+// never is the turn of a rule that had its only one.
+const never = math.MaxInt
+
 // schedule finds out at which exchange after the given one the rule is next due.
 func (a *armed) schedule(after int) {
 	m := &a.Match
 	switch {
 	case m.Nth != nil:
-		a.next = a.base + *m.Nth
+		if a.next = a.base + *m.Nth; a.next <= after {
+			a.next = never // its only turn has come
+		}
 	case m.Every != nil && *m.Every > 1:
 		done := after - a.base
 		a.next = a.base + (done / *m.Every + 1)**m.Every
@@ -456,11 +475,7 @@ func (g *group) due() *armed {
 		if a.left != 0 && (first == nil || a.seq < first.seq) {
 			first = a
 		}
-		if a.Match.Nth != nil || a.left == 0 {
-			a.next = math.MaxInt // its only turn has come
-		} else {
-			a.schedule(g.count)
-		}
+		a.schedule(g.count)
 		heap.Push(&g.queue, a)
 	}
 	return first

@@ -133,7 +133,6 @@ func New(cfg Config) *Journal {
 func (j *Journal) Record(e *Exchange) {
 	e.Request, e.Cut = cut(e.Request, e.Cut)
 	e.Response, e.Cut = cut(e.Response, e.Cut)
-	size := e.size()
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	if !e.Real.IsZero() && e.Real.Before(j.reset) {
@@ -141,6 +140,13 @@ func (j *Journal) Record(e *Exchange) {
 	}
 	j.seq++
 	e.Seq = j.seq
+	j.add(e)
+	j.wake()
+}
+
+// add keeps an exchange. It wants mu held.
+func (j *Journal) add(e *Exchange) {
+	size := e.size()
 	for j.count > 0 && (j.count >= j.cfg.MaxExchanges || j.bytes+size > j.cfg.MaxBytes) {
 		j.dropOldest()
 	}
@@ -150,7 +156,6 @@ func (j *Journal) Record(e *Exchange) {
 	j.ring[(j.head+j.count)%len(j.ring)] = e
 	j.count++
 	j.bytes += size
-	j.wake()
 }
 
 func cut(raw []byte, already bool) ([]byte, bool) {
@@ -304,6 +309,28 @@ func (j *Journal) Reset() {
 	defer j.mu.Unlock()
 	j.ring, j.head, j.count, j.bytes, j.seq = nil, 0, 0, 0, 0
 	j.reset = time.Now()
+	j.wake()
+}
+
+// Seq is that of the latest exchange.
+func (j *Journal) Seq() uint64 {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.seq
+}
+
+// Load replaces what is kept by exchanges of another journal, which keep their numbers. They
+// must not be changed any more.
+func (j *Journal) Load(exchanges []*Exchange) {
+	j.Reset()
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	for _, e := range exchanges {
+		if e.Seq > j.seq {
+			j.seq = e.Seq
+			j.add(e)
+		}
+	}
 	j.wake()
 }
 
