@@ -287,15 +287,16 @@ func (tab *Tab) Text(selector string) string {
 	return strings.Join(strings.Fields(run(tab, chromedp.Text(chromedp.CSS(selector)))), " ")
 }
 
-// Until waits for a JavaScript condition, over page loads too. It asks from outside of the
-// page: there, the content security policy forbids to evaluate text, and pages without
-// JavaScript have no timers.
+// Until waits for a JavaScript condition on a loaded page, over page loads too: what follows
+// may press keys, and the scripts that listen to them run only at the end of the load. It asks
+// from outside of the page: there, the content security policy forbids to evaluate text, and
+// pages without JavaScript have no timers.
 func (tab *Tab) Until(condition string) {
 	tab.t.Helper()
 	ctx, cancel := context.WithTimeout(tab.ctx, patience)
 	defer cancel()
 	for {
-		holds, err := chromedp.Run(ctx, chromedp.Evaluate[bool](fmt.Sprintf("!!(() => { try { return %s } catch { return false } })()", condition)))
+		holds, err := chromedp.Run(ctx, chromedp.Evaluate[bool](fmt.Sprintf("!!(() => { try { return document.readyState === 'complete' && (%s) } catch { return false } })()", condition)))
 		if holds && err == nil {
 			return
 		}
