@@ -14,8 +14,6 @@ type Check struct {
 	Clause   string // what it proves: a section of the protocol's description
 	Severity Severity
 	Needs    []Need // what a target must support; without it the check is skipped
-	Why      string // what goes wrong in production where it is not kept; "" for the area's
-	Mend     string // how to mend it; "" for the area's
 
 	// Scene is how the platform behaves meanwhile, as its settings for Integra; nil for the
 	// defaults.
@@ -32,6 +30,14 @@ type Check struct {
 type Text struct {
 	En string `json:"en"`
 	Ru string `json:"ru"`
+}
+
+// In returns the text in a language: ru, or else English.
+func (t Text) In(lang string) string {
+	if lang == "ru" {
+		return t.Ru
+	}
+	return t.En
 }
 
 // Severity says how bad it is not to keep a promise.
@@ -84,9 +90,9 @@ type Scene map[string]any
 type Area struct {
 	ID      string
 	Title   Text
-	Why     string // what goes wrong in production where it is not kept
-	Mend    string // how to mend it
-	Example string // an exchange as it should be
+	Why     Text   // what goes wrong in production where its checks do not hold
+	Mend    Text   // how to mend it
+	Example string // an exchange as it should be, without words of any language
 }
 
 // Checks returns every check there is, those of adapters first.

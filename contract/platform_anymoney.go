@@ -22,9 +22,15 @@ import (
 var anymoneyAreas = []Area{
 	{
 		ID: "PA-CALL", Title: Text{"Any.Money: calls on any account", "Any.Money: вызовы с любой учётной записью"},
-		Why:     "These hold for every merchant, whatever is configured, and so can be tried at a real sandbox.",
-		Mend:    "Check in this order: parse, envelope, headers, merchant, signature, time, method, parameters.",
-		Example: "POST / {\"jsonrpc\":\"2.0\",\"method\":\"balance\",\"params\":{},\"id\":\"1\"} with x-merchant, x-utc-now-ms, x-signature → {\"result\":{…},\"id\":\"1\",\"jsonrpc\":\"2.0\"}",
+		Why: Text{
+			"These hold for every merchant, whatever is configured, and so can be tried at a real sandbox.",
+			"Эти правила действуют для любого мерчанта, как бы он ни был настроен, поэтому их можно проверить и на настоящей песочнице.",
+		},
+		Mend: Text{
+			"Check in this order: parse, envelope, headers, merchant, signature, time, method, parameters.",
+			"Проверяйте в таком порядке: разбор, конверт, заголовки, мерчант, подпись, время, метод, параметры.",
+		},
+		Example: "POST / (x-merchant, x-utc-now-ms, x-signature) {\"jsonrpc\":\"2.0\",\"method\":\"balance\",\"params\":{},\"id\":\"1\"} → {\"result\":{…},\"id\":\"1\",\"jsonrpc\":\"2.0\"}",
 	},
 	anymoneyArea("amounts", "AMOUNT", "amounts", "суммы"),
 	anymoneyArea("exchange", "RATE", "conversion", "обмен"),
@@ -54,8 +60,14 @@ var anymoneyGroups = map[string]struct{ area, clause string }{
 func anymoneyArea(group, name, en, ru string) Area {
 	return Area{
 		ID: "PA-" + name, Title: Text{"Any.Money: " + en, "Any.Money: " + ru},
-		Why:     "Known answers of the platform's own tests, its documentation and its callers; whoever differs computes or refuses otherwise than the platform.",
-		Mend:    "Look the case up by its name in testdata/anymoney/cases.json (group \"" + group + "\"): it has the configuration, the call, the answer and its source.",
+		Why: Text{
+			"Known answers of the platform's own tests, its documentation and its callers; whoever differs computes or refuses otherwise than the platform.",
+			"Это известные ответы: из тестов самой платформы, её документации и от тех, кто её вызывает. У кого ответ другой, тот считает или отказывает не так, как платформа.",
+		},
+		Mend: Text{
+			"Look the case up by its name in testdata/anymoney/cases.json (group \"" + group + "\"): it has the configuration, the call, the answer and its source.",
+			"Найдите случай по имени в testdata/anymoney/cases.json (группа \"" + group + "\"): там конфигурация, вызов, ответ и источник.",
+		},
 		Example: "payin.calc {\"payway\":\"privat24\",\"amount\":\"115\",\"in_curr\":\"UAH\",\"out_curr\":\"USD\"} → {\"account_amount\":\"3.78\",\"in_fee_amount\":\"6.03\",…}",
 	}
 }

@@ -15,38 +15,74 @@ import (
 var integraAreas = []Area{
 	{
 		ID: "PI-CALL", Title: Text{"Integra: calls and answers", "Integra: вызовы и ответы"},
-		Why:     "Every client decides by error and status.code. An answer of another shape is an unknown outcome to it, and a payment in doubt.",
-		Mend:    "Answer every call with the one envelope and status 200, whatever was wrong with it.",
+		Why: Text{
+			"Every client decides by error and status.code. An answer of another shape is an unknown outcome to it, and a payment in doubt.",
+			"Любой клиент решает по error и status.code. Ответ другого вида для него — неизвестный исход, то есть платёж под вопросом.",
+		},
+		Mend: Text{
+			"Answer every call with the one envelope and status 200, whatever was wrong with it.",
+			"На каждый вызов отвечайте одним и тем же конвертом и статусом 200, что бы с вызовом ни было не так.",
+		},
 		Example: "POST /partners/acme/hello?k=zaa… → {\"status\":{\"code\":0,\"message\":\"ok\"},\"error\":false,\"data\":\"Hello, Dmitry!\"}",
 	},
 	{
 		ID: "PI-USER", Title: Text{"Integra: users", "Integra: пользователи"},
-		Why:     "A user's hash and login name one person for ever, and the key is shown once.",
-		Mend:    "Keep both unique; answer code 3 for a taken one and code 4 for a hash of another length.",
+		Why: Text{
+			"A user's hash and login name one person for ever, and the key is shown once.",
+			"Хеш и логин навсегда обозначают одного человека, а ключ показывают один раз.",
+		},
+		Mend: Text{
+			"Keep both unique; answer code 3 for a taken one and code 4 for a hash of another length.",
+			"Следите, чтобы оба были уникальны; на занятый отвечайте кодом 3, на хеш другой длины — кодом 4.",
+		},
 		Example: "createUser {\"username\":\"alice\",\"hash\":\"<32>\"} → {\"cryptKey\":\"…\"}",
 	},
 	{
 		ID: "PI-DATA", Title: Text{"Integra: data and messages", "Integra: данные и сообщения"},
-		Why:     "Panels show what these methods return, and reconciliation relies on the balances.",
-		Mend:    "Return the members of the reference, with the types that it gives them.",
+		Why: Text{
+			"Panels show what these methods return, and reconciliation relies on the balances.",
+			"Панели показывают то, что возвращают эти методы, а сверка опирается на балансы.",
+		},
+		Mend: Text{
+			"Return the members of the reference, with the types that it gives them.",
+			"Возвращайте поля из справочника с теми типами, которые он указывает.",
+		},
 		Example: "getFinSummaryByDate {\"date\":\"2026-01-31\"} → {\"date\":\"2026-01-31\",\"balance\":100,\"income\":100,\"outcome\":0}",
 	},
 	{
 		ID: "PI-PAY", Title: Text{"Integra: direct payments and refunds", "Integra: прямые платежи и возвраты"},
-		Why:     "A doPayment grows the balance at once. Carried out twice, or for a sum that was not meant, it is money.",
-		Mend:    "Let the paymentHash be unique, and refuse what is no sum.",
+		Why: Text{
+			"A doPayment grows the balance at once. Carried out twice, or for a sum that was not meant, it is money.",
+			"doPayment увеличивает баланс сразу. Выполненный дважды или не на ту сумму, он стоит денег.",
+		},
+		Mend: Text{
+			"Let the paymentHash be unique, and refuse what is no sum.",
+			"Сделайте paymentHash уникальным, а то, что не является суммой, отвергайте.",
+		},
 		Example: "doPayment {\"paymentSum\":\"250\",\"paymentHash\":\"<md5>\",\"userLogin\":\"alice\"} → {\"paymentId\":\"114163\"}",
 	},
 	{
 		ID: "PI-CONFIRM", Title: Text{"Integra: confirming and declining", "Integra: подтверждение и отказ"},
-		Why:     "A payment is confirmed once or declined once, by its own user, with its own amount.",
-		Mend:    "Change a payment's state by one conditional step, and credit in the same.",
+		Why: Text{
+			"A payment is confirmed once or declined once, by its own user, with its own amount.",
+			"Платёж подтверждают или отклоняют один раз: свой пользователь и на свою сумму.",
+		},
+		Mend: Text{
+			"Change a payment's state by one conditional step, and credit in the same.",
+			"Меняйте состояние платежа одним условным шагом и в нём же зачисляйте деньги.",
+		},
 		Example: "confirmPayment {\"amount\":\"100\",\"transactionId\":\"<id>\"} → {\"transactionId\":\"<id>\"}",
 	},
 	{
 		ID: "PI-NOTIFY", Title: Text{"Integra: notifications", "Integra: уведомления"},
-		Why:     "The partner learns of a payment by nothing else. A placeholder filled in wrongly is a payment lost.",
-		Mend:    "Fill in {id}, {amount} and {hash}, url-encoded, and leave all else in the template alone.",
+		Why: Text{
+			"The partner learns of a payment by nothing else. A placeholder filled in wrongly is a payment lost.",
+			"Больше партнёру узнать о платеже неоткуда. Неверно подставленное значение — потерянный платёж.",
+		},
+		Mend: Text{
+			"Fill in {id}, {amount} and {hash}, url-encoded, and leave all else in the template alone.",
+			"Подставляйте {id}, {amount} и {hash} в кодировке URL, а остальное в шаблоне не трогайте.",
+		},
 		Example: "GET https://payment.acme.com/payment-notify?amount=100&transaction_id=202cb962ac59075b964b07152d234b70",
 	},
 }

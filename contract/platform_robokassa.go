@@ -20,38 +20,74 @@ import (
 var robokassaAreas = []Area{
 	{
 		ID: "PR-SIGN", Title: Text{"Robokassa: signatures, to the letter", "Robokassa: подписи, дословно"},
-		Why:     "Each is a request as a shop, an SDK or a CMS module sends it, with its signature computed elsewhere. A base that differs by one character refuses real shops, or lets a forger in.",
-		Mend:    "Look the vector up by its name in testdata/robokassa/vectors.json: it has the fields, the base and all six digests.",
+		Why: Text{
+			"Each is a request as a shop, an SDK or a CMS module sends it, with its signature computed elsewhere. A base that differs by one character refuses real shops, or lets a forger in.",
+			"Это запросы, какие шлют магазины, SDK и модули CMS; подписи вычислены не нами. Если строка для подписи отличается хоть одним символом, платформа отвергнет настоящий магазин или пропустит подделку.",
+		},
+		Mend: Text{
+			"Look the vector up by its name in testdata/robokassa/vectors.json: it has the fields, the base and all six digests.",
+			"Найдите вектор по имени в testdata/robokassa/vectors.json: там поля, строка для подписи и все шесть хешей.",
+		},
 		Example: "POST /Merchant/Indexjson.aspx MerchantLogin=demo-shop&OutSum=100.00&InvId=12345&SignatureValue=47cf8dd6… → {\"invoiceID\":\"<guid>\",\"errorCode\":0,\"errorMessage\":null}",
 	},
 	{
 		ID: "PR-TOKEN", Title: Text{"Robokassa: tokens of the Invoice API, to the letter", "Robokassa: токены Invoice API, дословно"},
-		Why:     "The Invoice API takes six algorithms under ten names and two alphabets of base64; each is what some client sends.",
-		Mend:    "Compute the HMAC over header and payload as they were received, with MerchantLogin:Password1 as the key.",
+		Why: Text{
+			"The Invoice API takes six algorithms under ten names and two alphabets of base64; each is what some client sends.",
+			"Invoice API принимает шесть алгоритмов под десятью именами и оба алфавита base64; каждый вариант шлёт какой-нибудь клиент.",
+		},
+		Mend: Text{
+			"Compute the HMAC over header and payload as they were received, with MerchantLogin:Password1 as the key.",
+			"Вычисляйте HMAC от заголовка и тела токена в том виде, в каком они пришли; ключ — MerchantLogin:Password1.",
+		},
 		Example: "POST /InvoiceServiceWebApi/api/CreateInvoice \"eyJ0eXAi…\" → {\"id\":\"<guid>\",\"invId\":1001,\"url\":\"…\",\"isSuccess\":true}",
 	},
 	{
 		ID: "PR-PAGE", Title: Text{"Robokassa: what the payment page refuses", "Robokassa: что отвергает страница оплаты"},
-		Why:     "A shop learns what is wrong by the code alone.",
-		Mend:    "Check in this order: 26, 25, 23, 31, 29, 30, 33, 34/35, 64/65, 40.",
-		Example: "POST /Merchant/Indexjson.aspx with a wrong SignatureValue → {\"invoiceID\":\"00000000-…\",\"errorCode\":29,…}",
+		Why: Text{
+			"A shop learns what is wrong by the code alone.",
+			"Что не так, магазин узнаёт только по коду.",
+		},
+		Mend: Text{
+			"Check in this order: 26, 25, 23, 31, 29, 30, 33, 34/35, 64/65, 40.",
+			"Проверяйте в таком порядке: 26, 25, 23, 31, 29, 30, 33, 34/35, 64/65, 40.",
+		},
+		Example: "POST /Merchant/Indexjson.aspx …&SignatureValue=00000000… → {\"invoiceID\":\"00000000-…\",\"errorCode\":29,…}",
 	},
 	{
 		ID: "PR-RESULT", Title: Text{"Robokassa: ResultURL", "Robokassa: ResultURL"},
-		Why:     "The shop hands out its goods when ResultURL is called. The fields, their spelling and their decimals are signed as they stand.",
-		Mend:    "Send the fields in the captured order, six decimals live and two in test mode, an upper-case signature by password 2; repeat until the answer has OK and the number.",
+		Why: Text{
+			"The shop hands out its goods when ResultURL is called. The fields, their spelling and their decimals are signed as they stand.",
+			"Магазин отдаёт товар, когда вызван ResultURL. Поля, их написание и число знаков подписываются как есть.",
+		},
+		Mend: Text{
+			"Send the fields in the captured order, six decimals live and two in test mode, an upper-case signature by password 2; repeat until the answer has OK and the number.",
+			"Шлите поля в записанном порядке, шесть знаков в боевом режиме и два в тестовом, подпись заглавными буквами по второму паролю; повторяйте, пока в ответе не будет OK и номера.",
+		},
 		Example: "POST <ResultURL> out_summ=100.000000&OutSum=100.000000&inv_id=1&InvId=1&crc=…&SignatureValue=…&… → OK1",
 	},
 	{
 		ID: "PR-STATE", Title: Text{"Robokassa: XML service", "Robokassa: XML-сервис"},
-		Why:     "OpStateExt is how a shop finds out what became of a payment whose ResultURL never came.",
-		Mend:    "Answer with Result first, and nothing else where its code is not 0.",
+		Why: Text{
+			"OpStateExt is how a shop finds out what became of a payment whose ResultURL never came.",
+			"Через OpStateExt магазин узнаёт, что стало с платежом, о котором ResultURL так и не пришёл.",
+		},
+		Mend: Text{
+			"Answer with Result first, and nothing else where its code is not 0.",
+			"Первым в ответе идёт Result, а если его код не 0, больше ничего.",
+		},
 		Example: "GET /Merchant/WebService/Service.asmx/OpStateExt?MerchantLogin=…&InvoiceID=1&Signature=… → <OperationStateResponse>…<State><Code>100</Code>…",
 	},
 	{
 		ID: "PR-HOLD", Title: Text{"Robokassa: holds and refunds", "Robokassa: холдирование и возвраты"},
-		Why:     "A hold is captured once or let go; a refund gives back no more than was paid.",
-		Mend:    "Confirm and Cancel change a hold by one conditional step; sum up refunds before accepting one.",
+		Why: Text{
+			"A hold is captured once or let go; a refund gives back no more than was paid.",
+			"Холд один раз списывают или снимают; вернуть можно не больше, чем оплачено.",
+		},
+		Mend: Text{
+			"Confirm and Cancel change a hold by one conditional step; sum up refunds before accepting one.",
+			"Confirm и Cancel меняют холд одним условным шагом; прежде чем принять возврат, сложите прежние.",
+		},
 		Example: "POST /Merchant/Payment/Confirm … → \"success: true\"",
 	},
 }

@@ -23,7 +23,7 @@ func (c *listCmd) Run(s *streams) error {
 	w := tabwriter.NewWriter(s.out, 0, 0, 2, ' ', 0)
 	for i := range checks {
 		check := &checks[i]
-		_, _ = fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", check.ID, check.Severity, needs(check), say(c.Lang, check.Title))
+		_, _ = fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", check.ID, check.Severity, needs(check), check.Title.In(c.Lang))
 	}
 	if err := w.Flush(); err != nil {
 		return err
@@ -40,16 +40,15 @@ func needs(check *contract.Check) string {
 	return strings.Join(words, ",")
 }
 
-func say(lang string, t contract.Text) string {
-	if lang == "ru" {
-		return t.Ru
-	}
-	return t.En
-}
-
 type explainCmd struct {
 	ID   string `arg:"" help:"A check, such as INT-NOTIFY-03."`
-	Lang string `default:"${lang}" enum:"en,ru" help:"Language of titles: en or ru. Default: that of the environment."`
+	Lang string `default:"${lang}" enum:"en,ru" help:"en or ru. Default: that of the environment."`
+}
+
+// explained are the heads of what explain says, by language.
+var explained = map[string][6]string{
+	"en": {"What", "Clause", "Needs", "Why", "Mend", "Example"},
+	"ru": {"Что", "Пункт", "Нужно", "Почему", "Исправить", "Пример"},
 }
 
 // Run explains one check.
@@ -59,16 +58,14 @@ func (c *explainCmd) Run(s *streams) error {
 			continue
 		}
 		area := contract.AreaOf(&check)
-		why, mend := check.Why, check.Mend
-		if why == "" {
-			why = area.Why
+		words := explained[c.Lang]
+		_, err := fmt.Fprintf(s.out, "%s  %s\n\n", check.ID, area.Title.In(c.Lang))
+		for i, text := range []string{
+			check.Title.In(c.Lang) + " (" + string(check.Severity) + ")", check.Clause, needs(&check),
+			area.Why.In(c.Lang), area.Mend.In(c.Lang), area.Example,
+		} {
+			_, err = fmt.Fprintf(s.out, "%-9s %s\n", words[i], strings.ReplaceAll(text, "\n", "\n          "))
 		}
-		if mend == "" {
-			mend = area.Mend
-		}
-		_, err := fmt.Fprintf(s.out, "%s  %s\n\nWhat     %s (%s)\nClause   %s\nNeeds    %s\nWhy      %s\nMend     %s\nExample  %s\n",
-			check.ID, say(c.Lang, area.Title), say(c.Lang, check.Title), check.Severity, check.Clause, needs(&check), why, mend,
-			strings.ReplaceAll(area.Example, "\n", "\n         "))
 		return err
 	}
 	return fmt.Errorf("%q is no check; `contract list` shows them", c.ID)

@@ -31,7 +31,7 @@ var marks = map[contract.Outcome]struct{ mark, colour string }{
 
 // Line is a check that has ended, in one line.
 func (o Terminal) Line(r *contract.Result) string {
-	text := fmt.Sprintf("%s %-16s %s", o.paint(r.Outcome, marks[r.Outcome].mark), r.ID, say(o.Lang, r.Title))
+	text := fmt.Sprintf("%s %-16s %s", o.paint(r.Outcome, marks[r.Outcome].mark), r.ID, r.Title.In(o.Lang))
 	switch r.Outcome {
 	case contract.Failed, contract.Advice:
 		text += "\n    " + o.failure(r.Failure)
@@ -98,7 +98,7 @@ func (o Terminal) group(b *bufio.Writer, results []contract.Result) {
 	title := ""
 	for _, a := range contract.Areas() {
 		if a.ID == results[0].Area {
-			title = say(o.Lang, a.Title)
+			title = a.Title.In(o.Lang)
 		}
 	}
 	outcome := contract.Passed
@@ -216,13 +216,6 @@ func (o Terminal) summary(r *contract.Report) string {
 		}
 	}
 	return fmt.Sprintf("%s %s — %s — %s, --seed %d", verdict, r.Target, strings.Join(parts, ", "), (time.Duration(r.TookMS) * time.Millisecond).String(), r.Seed)
-}
-
-func say(lang string, t contract.Text) string {
-	if lang == "ru" {
-		return t.Ru
-	}
-	return t.En
 }
 
 func clip(s string, most int) string {
