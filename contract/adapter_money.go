@@ -415,7 +415,7 @@ func (u *User) byRobokassa(amount string) {
 	p, err := u.t.env.control.topUp(u.t.ctx, u.hash, amount, "robokassa")
 	var refusal *controlError
 	if errors.As(err, &refusal) {
-		u.t.skip("the stand-in takes no payments by Robokassa: " + refusal.text)
+		u.t.skip(Text{"the stand-in takes no payments by Robokassa: " + refusal.text, "стенд не принимает платежи через Robokassa: " + refusal.text})
 	}
 	u.t.set(err)
 	u.t.set(u.t.env.control.payByCard(u.t.ctx, p))

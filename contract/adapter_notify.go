@@ -240,7 +240,7 @@ func paramChecks() []Check {
 				n := p.notice()
 				mark := [...]string{n.id, n.amount, n.hash}[row.param]
 				if row.param == hash && !strings.Contains(t.env.notifyURL, "{hash}") {
-					t.skip("adapter.notify_url has no {hash}")
+					t.skip(Text{"adapter.notify_url has no {hash}", "в adapter.notify_url нет {hash}"})
 				}
 				t.refused(t.deliver(n.with(mark, row.values...)))
 				p.callsExactly(integra.ConfirmPayment, 0)

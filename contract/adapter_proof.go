@@ -38,7 +38,7 @@ func proofChecks() []Check {
 		{"A token that says it needs no signature is refused", "Токен, объявивший себя не нуждающимся в подписи, отклоняется", nil, func(t *T, proof string) string {
 			parts := strings.Split(proof, ".")
 			if len(parts) != 3 {
-				t.skip("the proof is no JWT")
+				t.skip(Text{"the proof is no JWT", "подтверждение подлинности — не JWT"})
 			}
 			return base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"none","typ":"JWT"}`)) + "." + parts[1] + "."
 		}},
@@ -63,7 +63,7 @@ func proofChecks() []Check {
 			n := p.notice()
 			n.proof = a.proven()
 			if n.proof == b.proven() {
-				t.skip("the proof is the same for every user")
+				t.skip(Text{"the proof is the same for every user", "подтверждение подлинности одно на всех пользователей"})
 			}
 			t.refused(t.deliver(n))
 			p.never(integra.ConfirmPayment)

@@ -32,6 +32,9 @@ type Text struct {
 	Ru string `json:"ru"`
 }
 
+// untold is a text that is there in one language only: what an error says.
+func untold(text string) Text { return Text{text, text} }
+
 // In returns the text in a language: ru, or else English.
 func (t Text) In(lang string) string {
 	if lang == "ru" {

@@ -65,7 +65,7 @@ type Result struct {
 	Clause    string     `json:"clause"`
 	Severity  Severity   `json:"severity" enum:"must,should"`
 	Outcome   Outcome    `json:"outcome" enum:"passed,failed,advice,accepted,skipped,error,not_run"`
-	Why       string     `json:"why,omitempty" doc:"Why it was skipped, not run, an error or accepted"`
+	Why       Text       `json:"why,omitzero" doc:"Why it was skipped, not run, an error or accepted"`
 	Failure   *Failure   `json:"failure,omitempty"`
 	TookMS    int64      `json:"took_ms"`
 	Exchanges []Exchange `json:"exchanges,omitempty"`
@@ -83,7 +83,7 @@ func newReport(target *Target, checks []Check, seed uint64) *Report {
 }
 
 // settle notes an outcome, in view of what the target's file accepts on this day.
-func (r *Result) settle(o Outcome, f *Failure, why string, exchanges []Exchange, took time.Duration, accept []Deviation, today time.Time) {
+func (r *Result) settle(o Outcome, f *Failure, why Text, exchanges []Exchange, took time.Duration, accept []Deviation, today time.Time) {
 	r.Outcome, r.Failure, r.Why, r.Exchanges, r.TookMS = o, f, why, exchanges, took.Milliseconds()
 	if o == Failed && r.Severity == Should {
 		r.Outcome = Advice
@@ -96,11 +96,14 @@ func (r *Result) settle(o Outcome, f *Failure, why string, exchanges []Exchange,
 	day := d.Until.Format(time.DateOnly)
 	switch over := !today.Before(d.Until.AddDate(0, 0, 1)); {
 	case o == Failed && over:
-		r.Why = fmt.Sprintf("accepted until %s, which has passed: %s", day, d.Reason)
+		r.Why = Text{fmt.Sprintf("accepted until %s, which has passed: %s", day, d.Reason), fmt.Sprintf("было принято до %s, этот день прошёл: %s", day, d.Reason)}
 	case o == Failed:
-		r.Outcome, r.Why = Accepted, fmt.Sprintf("accepted until %s: %s", day, d.Reason)
+		r.Outcome, r.Why = Accepted, Text{fmt.Sprintf("accepted until %s: %s", day, d.Reason), fmt.Sprintf("принято до %s: %s", day, d.Reason)}
 	case o == Passed:
-		r.Why = "the target accepts that this fails, but it passes: the line under accept can go"
+		r.Why = Text{
+			"the target accepts that this fails, but it passes: the line under accept can go",
+			"цель допускает здесь отклонение, но проверка пройдена: строку в accept можно убрать",
+		}
 	}
 }
 

@@ -237,7 +237,7 @@ func (r *runner) choose() {
 	for i := range r.checks {
 		c := &r.checks[i]
 		for _, need := range c.Needs {
-			if why := r.env.lacks(need); why != "" {
+			if why := r.env.lacks(need); why != (Text{}) {
 				r.finish(i, Skipped, nil, why, nil, 0)
 				break
 			}
@@ -250,64 +250,64 @@ func (r *runner) choose() {
 	}
 }
 
-// lacks says why the target has not what a check needs; "" if it has.
-func (e *env) lacks(need Need) string {
-	has := func(op, why string) string {
+// lacks says why the target has not what a check needs; nothing if it has.
+func (e *env) lacks(need Need) Text {
+	has := func(op string, why Text) Text {
 		if e.hook != nil && e.hook.Has(op) {
-			return ""
+			return Text{}
 		}
 		return why
 	}
 	p := e.target.Platform
 	switch need {
 	case NeedAdapter:
-		return ""
+		return Text{}
 	case NeedKill:
 		if e.process == nil {
-			return "the target has no adapter.start, so the adapter cannot be killed and started again"
+			return Text{"the target has no adapter.start, so the adapter cannot be killed and started again", "в цели нет adapter.start, поэтому адаптер нельзя убить и запустить снова"}
 		}
 	case NeedProof:
 		if !e.hasProof() {
-			return "adapter.notify_url has no {proof}, so nothing there could be forged"
+			return Text{"adapter.notify_url has no {proof}, so nothing there could be forged", "в adapter.notify_url нет {proof}, подделывать там нечего"}
 		}
 	case NeedExpired:
-		return has(opExpiredProof, "the hook has no operation expired_proof")
+		return has(opExpiredProof, Text{"the hook has no operation expired_proof", "у hook нет операции expired_proof"})
 	case NeedLink:
-		return has(opLink, "the hook has no operation link")
+		return has(opLink, Text{"the hook has no operation link", "у hook нет операции link"})
 	case NeedPay:
-		return has(opPay, "the hook has no operation pay: direct payments are not offered")
+		return has(opPay, Text{"the hook has no operation pay: direct payments are not offered", "у hook нет операции pay: прямых платежей не предлагают"})
 	case NeedRefund:
-		return has(opRefund, "the hook has no operation refund: refunds are not offered")
+		return has(opRefund, Text{"the hook has no operation refund: refunds are not offered", "у hook нет операции refund: возвратов не предлагают"})
 	case NeedControl, NeedClock:
 		if e.control == nil {
-			return "the platform has no control API (platform.control)"
+			return Text{"the platform has no control API (platform.control)", "у платформы нет управляющего API (platform.control)"}
 		}
 	case NeedFaults:
 		if e.control == nil || !e.faults {
-			return "the stand-in has no faults in its control API"
+			return Text{"the stand-in has no faults in its control API", "в управляющем API стенда нет сбоев"}
 		}
 	case NeedWrite:
 		if p != nil && p.ReadOnly {
-			return "the target is read-only, and this check changes something"
+			return Text{"the target is read-only, and this check changes something", "цель открыта только для чтения, а проверка что-то меняет"}
 		}
 	case NeedIntegra:
 		if p == nil || p.Integra == nil {
-			return "the target has no platform.integra"
+			return Text{"the target has no platform.integra", "в цели нет platform.integra"}
 		}
 	case NeedAnyMoney:
 		if p == nil || p.AnyMoney == nil {
-			return "the target has no platform.anymoney"
+			return Text{"the target has no platform.anymoney", "в цели нет platform.anymoney"}
 		}
 	case NeedSCI:
 		if p == nil || p.AnyMoney == nil || p.AnyMoney.SCIURL == "" {
-			return "the target has no platform.anymoney.sci_url"
+			return Text{"the target has no platform.anymoney.sci_url", "в цели нет platform.anymoney.sci_url"}
 		}
 	case NeedRobo:
 		if p == nil || p.Robokassa == nil {
-			return "the target has no platform.robokassa"
+			return Text{"the target has no platform.robokassa", "в цели нет platform.robokassa"}
 		}
 	}
-	return ""
+	return Text{}
 }
 
 // people makes the users of all checks, several at a time.
@@ -350,7 +350,7 @@ func (r *runner) run(ctx context.Context) {
 		}
 		key, err := json.Marshal(t.check.Scene) // the keys of a map are sorted
 		if err != nil {
-			r.finish(i, Errored, nil, err.Error(), nil, 0)
+			r.finish(i, Errored, nil, untold(err.Error()), nil, 0)
 			continue
 		}
 		if scenes[string(key)] == nil {
@@ -365,7 +365,7 @@ func (r *runner) run(ctx context.Context) {
 		members := scenes[key]
 		if err := r.scene(ctx, r.checks[members[0]].Scene); err != nil {
 			for _, i := range members {
-				r.finish(i, Errored, nil, err.Error(), nil, 0)
+				r.finish(i, Errored, nil, untold(err.Error()), nil, 0)
 			}
 			continue
 		}
@@ -429,13 +429,13 @@ func (r *runner) one(ctx context.Context, i int) {
 	}
 	switch e, took := t.ending(), time.Since(began); {
 	case e.failure != nil:
-		r.finish(i, Failed, e.failure, "", e.exchanges, took)
+		r.finish(i, Failed, e.failure, Text{}, e.exchanges, took)
 	case e.fault != nil:
-		r.finish(i, Errored, nil, e.fault.Error(), e.exchanges, took)
-	case e.skipped != "":
+		r.finish(i, Errored, nil, untold(e.fault.Error()), e.exchanges, took)
+	case e.skipped != (Text{}):
 		r.finish(i, Skipped, nil, e.skipped, nil, took)
 	default:
-		r.finish(i, Passed, nil, "", e.exchanges, took)
+		r.finish(i, Passed, nil, Text{}, e.exchanges, took)
 	}
 }
 
@@ -514,7 +514,7 @@ func (r *runner) lookAgain(ctx context.Context) {
 					_ = t.journalled(ctx) // as much evidence as there is
 					t.failure = failure
 					e := t.ending()
-					r.finish(i, Failed, e.failure, "", e.exchanges, r.report.Results[i].took())
+					r.finish(i, Failed, e.failure, Text{}, e.exchanges, r.report.Results[i].took())
 					return
 				}
 			}
@@ -524,7 +524,7 @@ func (r *runner) lookAgain(ctx context.Context) {
 }
 
 // finish notes the outcome of a check and tells the observer.
-func (r *runner) finish(i int, o Outcome, f *Failure, why string, exchanges []Exchange, took time.Duration) {
+func (r *runner) finish(i int, o Outcome, f *Failure, why Text, exchanges []Exchange, took time.Duration) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	res := &r.report.Results[i]

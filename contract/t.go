@@ -24,8 +24,8 @@ type T struct {
 	mu        sync.Mutex // guards what follows
 	exchanges []Exchange
 	failure   *Failure
-	broken    error  // the run itself
-	skipped   string // why
+	broken    error // the run itself
+	skipped   Text  // why
 	later     []func(context.Context) *Failure
 	undo      []func(context.Context) // when the check has ended, the last first
 }
@@ -100,7 +100,7 @@ func (t *T) set(err error) {
 }
 
 // skip ends the check: only on the way it turned out that the target cannot do this.
-func (t *T) skip(why string) {
+func (t *T) skip(why Text) {
 	t.mu.Lock()
 	t.skipped = why
 	t.mu.Unlock()
@@ -111,7 +111,7 @@ func (t *T) skip(why string) {
 func (t *T) ended() bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return t.failure != nil || t.broken != nil || t.skipped != ""
+	return t.failure != nil || t.broken != nil || t.skipped != (Text{})
 }
 
 // parallel runs f(0) … f(n-1) at once and waits for all; an early end of one ends the check.
@@ -186,7 +186,7 @@ func (t *T) cleanup(f func(context.Context)) {
 type ending struct {
 	failure   *Failure
 	fault     error
-	skipped   string
+	skipped   Text
 	exchanges []Exchange
 }
 

@@ -34,13 +34,13 @@ func judge(t *testing.T, target *Target, opts Options) {
 			case Failed:
 				t.Errorf("%s (%s)\n%s\n%s\nseed %d", r.Title.En, r.Clause, r.Failure, exchanges(r), report.Seed)
 			case Errored, NotRun:
-				t.Errorf("no verdict: %s %s", r.Outcome, r.Why)
+				t.Errorf("no verdict: %s %s", r.Outcome, r.Why.En)
 			case Skipped:
-				t.Skip(r.Why)
+				t.Skip(r.Why.En)
 			case Advice:
 				t.Logf("should be otherwise: %s", r.Failure)
 			case Accepted:
-				t.Logf("%s: %s", r.Why, r.Failure)
+				t.Logf("%s: %s", r.Why.En, r.Failure)
 			case Passed:
 			}
 		})

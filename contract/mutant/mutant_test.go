@@ -72,7 +72,7 @@ func caught(t *testing.T, d mutant.Defect, target *contract.Target) {
 	for i := range report.Results {
 		r := &report.Results[i]
 		if r.Outcome != contract.Failed && r.Outcome != contract.Advice {
-			t.Errorf("%s (%s) is not caught by %s: %s %s", d.ID, d.What, r.ID, r.Outcome, r.Why)
+			t.Errorf("%s (%s) is not caught by %s: %s %s", d.ID, d.What, r.ID, r.Outcome, r.Why.En)
 		}
 	}
 }

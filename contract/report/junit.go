@@ -87,17 +87,17 @@ func (s *suite) add(r *contract.Result) {
 		c.Failure = &note{clean(r.Failure.String()), clean(evidence(r))}
 	case contract.Errored:
 		s.Errors++
-		c.Error = &note{Message: clean(r.Why)}
+		c.Error = &note{Message: clean(r.Why.En)}
 	case contract.Skipped:
 		s.Skipped++
-		c.Skipped = &note{Message: clean(r.Why)}
+		c.Skipped = &note{Message: clean(r.Why.En)}
 	case contract.NotRun:
 		s.Skipped++
 		c.Skipped = &note{Message: "not run"}
 	case contract.Advice:
 		c.Out = clean("advice: " + r.Failure.String())
 	case contract.Accepted:
-		c.Out = clean(r.Why + ": " + r.Failure.String())
+		c.Out = clean(r.Why.En + ": " + r.Failure.String())
 	}
 	s.Cases = append(s.Cases, c)
 }
@@ -135,7 +135,7 @@ func GitHub(w io.Writer, r *contract.Report, file string) error {
 	property := strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A", ":", "%3A", ",", "%2C")
 	for i := range r.Results {
 		x := &r.Results[i]
-		kind, text := "", x.Why
+		kind, text := "", x.Why.En
 		switch x.Outcome {
 		case contract.Failed:
 			kind, text = "error", x.Failure.String()
@@ -144,7 +144,7 @@ func GitHub(w io.Writer, r *contract.Report, file string) error {
 		case contract.Advice:
 			kind, text = "warning", x.Failure.String()
 		case contract.Accepted:
-			kind, text = "notice", x.Why+": "+x.Failure.String()
+			kind, text = "notice", x.Why.En+": "+x.Failure.String()
 		default:
 			continue
 		}

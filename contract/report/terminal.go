@@ -36,7 +36,7 @@ func (o Terminal) Line(r *contract.Result) string {
 	case contract.Failed, contract.Advice:
 		text += "\n    " + o.failure(r.Failure)
 	case contract.Skipped, contract.Errored, contract.Accepted:
-		text += "\n    " + strings.ReplaceAll(r.Why, "\n", "\n    ")
+		text += "\n    " + strings.ReplaceAll(r.Why.In(o.Lang), "\n", "\n    ")
 	}
 	return text
 }
@@ -114,17 +114,18 @@ func (o Terminal) group(b *bufio.Writer, results []contract.Result) {
 		r := &results[i]
 		switch r.Outcome {
 		case contract.Passed:
-			if o.All || r.Why != "" {
+			if o.All || r.Why != (contract.Text{}) {
 				_, _ = fmt.Fprintf(b, "  %s\n", o.Line(r))
 			}
-			if r.Why != "" {
-				_, _ = fmt.Fprintf(b, "    %s\n", r.Why)
+			if r.Why != (contract.Text{}) {
+				_, _ = fmt.Fprintf(b, "    %s\n", r.Why.In(o.Lang))
 			}
 		case contract.Skipped:
-			if skipped[r.Why] == nil {
-				reasons = append(reasons, r.Why)
+			why := r.Why.In(o.Lang)
+			if skipped[why] == nil {
+				reasons = append(reasons, why)
 			}
-			skipped[r.Why] = append(skipped[r.Why], r.ID)
+			skipped[why] = append(skipped[why], r.ID)
 		case contract.NotRun:
 		default:
 			o.broken(b, r)
@@ -143,8 +144,8 @@ func (o Terminal) broken(b *bufio.Writer, r *contract.Result) {
 	if r.Failure == nil {
 		return
 	}
-	if r.Outcome == contract.Failed && r.Why != "" {
-		_, _ = fmt.Fprintf(b, "      %s\n", r.Why)
+	if r.Outcome == contract.Failed && r.Why != (contract.Text{}) {
+		_, _ = fmt.Fprintf(b, "      %s\n", r.Why.In(o.Lang))
 	}
 	_, _ = fmt.Fprintf(b, "      %s: %s   contract explain %s\n", o.word("clause", "пункт"), r.Clause, r.ID)
 	if i := r.Failure.Exchange; i >= 0 && i < len(r.Exchanges) {
