@@ -3,14 +3,18 @@ package contract
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
+	"net/url"
 	"os/exec"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -41,6 +45,9 @@ const (
 	opRefund       = "refund"        // user, payment, amount, key → : of a confirmed payment
 	opReset        = "reset"         // → : forget everything; called before the first check
 )
+
+// opToken is no operation, but a command of the hook all the same.
+const opToken = "token"
 
 var operations = []string{opRegister, opAdopt, opLink, opProof, opExpiredProof, opDeposit, opBalance, opPay, opRefund, opReset}
 
@@ -78,7 +85,8 @@ func (h *HookTarget) command(op string) []string {
 }
 
 func (h *HookTarget) has(op string) bool {
-	return len(h.command(op)) > 0 || h.URL != "" && slices.Contains(h.Operations, op)
+	_, request := h.Requests[op]
+	return request || len(h.command(op)) > 0 || h.URL != "" && slices.Contains(h.Operations, op)
 }
 
 // targetHook is the hook that a target's file describes.
@@ -90,24 +98,29 @@ type targetHook struct {
 	limit  time.Duration
 	client *http.Client
 	places chan struct{} // commands at once
+
+	mu      sync.Mutex
+	printed string // by the token's command
 }
 
 // Has tells whether the file names the operation.
 func (h *targetHook) Has(op string) bool { return h.has(op) }
 
-// Do runs the operation's command, or posts it to the URL.
+// Do makes the operation's request, runs its command, or posts it to the URL.
 func (h *targetHook) Do(ctx context.Context, op string, args map[string]string) (map[string]string, error) {
 	ctx, cancel := context.WithTimeout(ctx, h.limit)
 	defer cancel()
 	var out []byte
 	var err error
-	if len(h.command(op)) > 0 {
-		out, err = h.run(ctx, op, args)
+	if request, ok := h.Requests[op]; ok {
+		out, err = h.request(ctx, op, request, args)
+	} else if command := h.command(op); len(command) > 0 {
+		out, err = h.run(ctx, op, command, args)
 	} else {
 		out, err = h.post(ctx, op, args)
 	}
 	if ctx.Err() != nil && errors.Is(ctx.Err(), context.DeadlineExceeded) {
-		err = fmt.Errorf("no answer within %s", h.limit)
+		err = fmt.Errorf("no answer within %s (limits.hook)", h.limit)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("hook %s: %w", op, err)
@@ -119,20 +132,26 @@ func (h *targetHook) Do(ctx context.Context, op string, args map[string]string) 
 	return answer, nil
 }
 
-func (h *targetHook) run(ctx context.Context, op string, args map[string]string) ([]byte, error) {
+// put puts an operation's arguments into a text, each as escape makes it.
+func put(text string, args map[string]string, escape func(string) string) string {
+	for name, value := range args {
+		text = strings.ReplaceAll(text, "{"+name+"}", escape(value))
+	}
+	return text
+}
+
+func asItIs(text string) string { return text }
+
+func (h *targetHook) run(ctx context.Context, op string, words []string, args map[string]string) ([]byte, error) {
 	select {
 	case h.places <- struct{}{}:
 		defer func() { <-h.places }()
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
-	command := slices.Clone(h.command(op))
+	command := slices.Clone(words)
 	for i, word := range command {
-		word = h.fill(word)
-		for name, value := range args {
-			word = strings.ReplaceAll(word, "{"+name+"}", value)
-		}
-		command[i] = word
+		command[i] = put(h.fill(word), args, asItIs)
 	}
 	cmd := exec.CommandContext(ctx, command[0], command[1:]...) //nolint:gosec // the target's own command
 	cmd.Dir, cmd.Env = h.folder, h.env
@@ -163,21 +182,55 @@ func said(out, errs head) string {
 	return oneLine(text, 400)
 }
 
+// post sends an operation to the one URL.
 func (h *targetHook) post(ctx context.Context, op string, args map[string]string) ([]byte, error) {
-	address := h.fill(h.URL)
 	message := map[string]string{"op": op}
-	for name, value := range args {
-		message[name] = value
+	maps.Copy(message, args)
+	return h.send(ctx, op, http.MethodPost, h.URL, message, args)
+}
+
+// request makes the request that the file gives for an operation.
+func (h *targetHook) request(ctx context.Context, op string, r HookRequest, args map[string]string) ([]byte, error) {
+	if args["key"] == "" { // of a call that is never repeated
+		args = maps.Clone(args)
+		if args == nil {
+			args = map[string]string{}
+		}
+		args["key"] = rand.Text()
 	}
-	body, err := json.Marshal(message)
+	verb, address := r.verb()
+	body := maps.Clone(r.Body)
+	for name, text := range body {
+		body[name] = put(h.fill(text), args, asItIs)
+	}
+	return h.send(ctx, op, verb, put(h.fill(address), args, url.PathEscape), body, args)
+}
+
+// send makes a request. No to a payment or refund is ErrRefused.
+func (h *targetHook) send(ctx context.Context, op, verb, address string, message, args map[string]string) ([]byte, error) {
+	address = h.fill(address)
+	var body io.Reader
+	if message != nil {
+		raw, err := json.Marshal(message)
+		if err != nil {
+			return nil, err
+		}
+		body = bytes.NewReader(raw)
+	}
+	req, err := http.NewRequestWithContext(ctx, verb, address, body)
 	if err != nil {
 		return nil, err
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, address, bytes.NewReader(body))
+	if message != nil {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	token, err := h.token(ctx)
 	if err != nil {
 		return nil, err
 	}
-	req.Header.Set("Content-Type", "application/json")
+	for name, value := range h.Headers {
+		req.Header.Set(name, put(h.fill(strings.ReplaceAll(value, "${token}", token)), args, asItIs))
+	}
 	res, err := h.client.Do(req)
 	if err != nil {
 		return nil, err
@@ -186,13 +239,32 @@ func (h *targetHook) post(ctx context.Context, op string, args map[string]string
 	out, err := readAll(res.Body)
 	switch {
 	case err != nil:
-		return nil, fmt.Errorf("POST %s: %w", address, err)
+		return nil, fmt.Errorf("%s %s: %w", verb, address, err)
 	case res.StatusCode/100 == 2:
 		return out, nil
 	case (op == opPay || op == opRefund) && (res.StatusCode == http.StatusPaymentRequired || res.StatusCode == http.StatusConflict || res.StatusCode == http.StatusUnprocessableEntity):
 		return nil, fmt.Errorf("%w: %s", ErrRefused, oneLine(string(out), 400))
 	}
-	return nil, fmt.Errorf("POST %s: %s: %s", address, res.Status, oneLine(string(out), 400))
+	return nil, fmt.Errorf("%s %s: %s: %s", verb, address, res.Status, oneLine(string(out), 400))
+}
+
+// token is what the command for it has printed; it is run once.
+func (h *targetHook) token(ctx context.Context) (string, error) {
+	if len(h.Token) == 0 {
+		return "", nil
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.printed == "" {
+		out, err := h.run(ctx, opToken, h.Token, nil)
+		if err != nil {
+			return "", fmt.Errorf("adapter.hook.token: %w", err)
+		}
+		if h.printed = strings.TrimSpace(string(out)); h.printed == "" {
+			return "", errors.New("adapter.hook.token: the command printed nothing")
+		}
+	}
+	return h.printed, nil
 }
 
 // readAnswer reads an object of texts or numbers, or a bare text.

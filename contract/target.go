@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -78,10 +79,15 @@ type Start struct {
 	Ready   string            `yaml:"ready"`  // an address that answers 2xx once it serves; without it, a connection to notify_url is enough
 }
 
-// HookTarget is the state hook: one URL for several operations, or a command for each.
+// HookTarget is the state hook: one URL for several operations, or a command or a request
+// for each.
 type HookTarget struct {
 	URL        string   `yaml:"url"`
 	Operations []string `yaml:"operations"` // those that the URL knows
+
+	Requests map[string]HookRequest `yaml:"requests"` // by operation, to an API that the adapter has
+	Headers  map[string]string      `yaml:"headers"`  // of the URL and the requests
+	Token    []string               `yaml:"token"`    // a command, run once, that prints what ${token} is in headers
 
 	Register     []string `yaml:"register"`
 	Adopt        []string `yaml:"adopt"`
@@ -93,6 +99,29 @@ type HookTarget struct {
 	Pay          []string `yaml:"pay"`
 	Refund       []string `yaml:"refund"`
 	Reset        []string `yaml:"reset"`
+}
+
+// HookRequest is an operation as a request: one of the addresses, with the operation's
+// arguments as {name} in it and in the texts of the JSON object that is sent.
+type HookRequest struct {
+	Get  string            `yaml:"get"`
+	Post string            `yaml:"post"`
+	Put  string            `yaml:"put"`
+	Body map[string]string `yaml:"body"`
+}
+
+// verb is the request's verb and address; "" if not exactly one is given.
+func (r HookRequest) verb() (verb, address string) {
+	for _, one := range []struct{ verb, address string }{{http.MethodGet, r.Get}, {http.MethodPost, r.Post}, {http.MethodPut, r.Put}} {
+		switch {
+		case one.address == "":
+		case verb != "":
+			return "", ""
+		default:
+			verb, address = one.verb, one.address
+		}
+	}
+	return verb, address
 }
 
 // StandIn says which platform the adapter under test talks to.
@@ -258,7 +287,7 @@ func yamlFaults(err error) (faults []string) {
 
 // keysOf returns the keys of the type with the given name, found somewhere in t.
 func keysOf(name string, t reflect.Type) []string {
-	for t.Kind() == reflect.Pointer || t.Kind() == reflect.Slice {
+	for t.Kind() == reflect.Pointer || t.Kind() == reflect.Slice || t.Kind() == reflect.Map {
 		t = t.Elem()
 	}
 	if t.Kind() != reflect.Struct || t == reflect.TypeFor[time.Time]() {
@@ -370,6 +399,17 @@ func (a *AdapterTarget) faults(add func(key, why string)) {
 			add(fmt.Sprintf("adapter.hook.operations[%d]", i), fmt.Sprintf("%q is none of %s", op, strings.Join(operations, ", ")))
 		}
 	}
+	for _, op := range slices.Sorted(maps.Keys(h.Requests)) {
+		key := "adapter.hook.requests." + op
+		switch verb, address := h.Requests[op].verb(); {
+		case !slices.Contains(operations, op):
+			add(key, "is none of "+strings.Join(operations, ", "))
+		case verb == "":
+			add(key, "give one address: get, post or put")
+		case !strings.Contains(address, "${"):
+			checkURL(add, key, address)
+		}
+	}
 	maker := a.maker()
 	needed := []string{maker, opDeposit, opBalance}
 	if strings.Contains(a.NotifyURL, "{proof}") {
@@ -380,7 +420,7 @@ func (a *AdapterTarget) faults(add func(key, why string)) {
 	}
 	for _, op := range needed {
 		if !h.has(op) {
-			add("adapter.hook."+op, "is missing: a command, or a url with this operation")
+			add("adapter.hook."+op, "is missing: a command, a request, or a url with this operation")
 		}
 	}
 }

@@ -63,6 +63,8 @@ func TestBadInput(t *testing.T) {
 		{"a hook that is not there", adapter(`{adopt: [/no/such/program], deposit: ["true"], balance: ["true"]}`, ""), []string{"--only", "INT-NOTIFY-01"}, "/no/such/program"},
 		{"a hook that floods", adapter(`{adopt: [sh, -c, "head -c 3000000 /dev/zero"], deposit: ["true"], balance: ["true"]}`, ""), []string{"--only", "INT-NOTIFY-01"}, "sh printed more than 1 MiB"},
 		{"a hook URL that nobody serves", adapter(`{url: "http://127.0.0.1:1/hook", operations: [adopt, deposit, balance]}`, ""), []string{"--only", "INT-NOTIFY-01"}, "hook adopt: Post \"http://127.0.0.1:1/hook\""},
+		{"a request that is refused", adapter(`{adopt: ["true"], deposit: ["true"], requests: {adopt: {post: "`+nothing.URL+`/users/{user}"}, balance: {get: "`+nothing.URL+`"}}}`, ""), []string{"--only", "INT-NOTIFY-01"}, "hook adopt: POST " + nothing.URL + "/users/"},
+		{"a token that cannot be had", adapter(`{token: [sh, -c, "echo locked >&2; exit 1"], deposit: ["true"], requests: {adopt: {post: "`+nothing.URL+`"}, balance: {get: "`+nothing.URL+`"}}}`, ""), []string{"--only", "INT-NOTIFY-01"}, "hook adopt: adapter.hook.token: sh -c echo locked >&2; exit 1: exit status 1: locked"},
 		{"a stand-in that nobody serves", adapter(hook, ""), []string{"--platform", "http://127.0.0.1:1"}, "control API http://127.0.0.1:1"},
 		{"no address of a stand-in", adapter(hook, ""), []string{"--platform", "nonsense"}, "--platform: "},
 		{"an adapter that is not there", strings.Replace(adapter(hook, ""), nothing.URL, "http://127.0.0.1:1", 1), nil, "adapter.notify_url: nobody answers at 127.0.0.1:1"},

@@ -38,6 +38,8 @@ type runCmd struct {
 	GitHub bool   `name:"github" help:"Print annotations for GitHub Actions."`
 	Lang   string `default:"${lang}" enum:"en,ru" help:"Language of reports: en or ru. Default: that of the environment."`
 	All    bool   `help:"Show the checks that passed as well."`
+
+	Slowest int `placeholder:"N" help:"List so many of the checks that took longest."`
 }
 
 // Run runs the checks and writes the reports.
@@ -77,7 +79,7 @@ func (c *runCmd) Run(ctx context.Context, s *streams, code *int) (err error) {
 
 // write writes every report that was asked for, also where one of them cannot be written.
 func (c *runCmd) write(s *streams, r *contract.Report) error {
-	errs := []error{report.Terminal{Lang: c.Lang, Color: isTerminal(s.out), All: c.All}.Write(s.out, r)}
+	errs := []error{report.Terminal{Lang: c.Lang, Color: isTerminal(s.out), All: c.All, Slowest: c.Slowest}.Write(s.out, r)}
 	for _, file := range []struct {
 		name  string
 		write func(io.Writer) error

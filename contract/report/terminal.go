@@ -2,6 +2,7 @@ package report
 
 import (
 	"bufio"
+	"cmp"
 	"fmt"
 	"io"
 	"slices"
@@ -16,6 +17,8 @@ type Terminal struct {
 	Lang  string // en or ru
 	Color bool
 	All   bool // also the checks that passed
+	// Slowest is how many of the checks that took longest are listed at the end.
+	Slowest int
 }
 
 // marks stand before a check; colours are ANSI's.
@@ -61,6 +64,10 @@ func (o Terminal) Write(w io.Writer, r *contract.Report) error {
 	b := bufio.NewWriter(w)
 	for group := range groups(r) {
 		o.group(b, group)
+	}
+	slowest := slices.SortedStableFunc(slices.Values(r.Results), func(x, y contract.Result) int { return cmp.Compare(y.TookMS, x.TookMS) })
+	for _, x := range slowest[:max(0, min(o.Slowest, len(slowest)))] {
+		_, _ = fmt.Fprintf(b, "%6d %s  %s  %s\n", x.TookMS, o.word("ms", "мс"), x.ID, say(o.Lang, x.Title))
 	}
 	for _, problem := range r.Problems {
 		_, _ = fmt.Fprintln(b, o.paint(contract.Errored, "E"), problem)
