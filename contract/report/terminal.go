@@ -67,7 +67,7 @@ func (o Terminal) Write(w io.Writer, r *contract.Report) error {
 	}
 	slowest := slices.SortedStableFunc(slices.Values(r.Results), func(x, y contract.Result) int { return cmp.Compare(y.TookMS, x.TookMS) })
 	for _, x := range slowest[:max(0, min(o.Slowest, len(slowest)))] {
-		_, _ = fmt.Fprintf(b, "%6d %s  %s  %s\n", x.TookMS, o.word("ms", "мс"), x.ID, say(o.Lang, x.Title))
+		_, _ = fmt.Fprintf(b, "%6d %s  %s  %s\n", x.TookMS, o.word("ms", "мс"), x.ID, x.Title.In(o.Lang))
 	}
 	for _, problem := range r.Problems {
 		_, _ = fmt.Fprintln(b, o.paint(contract.Errored, "E"), problem)
