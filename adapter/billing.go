@@ -10,7 +10,8 @@ import (
 // So each has a state in which it is owed and repeated, under the payment's key, until it is
 // acknowledged: Received owes the reservation, Capturing the capture (of a refund, the money
 // given back), Releasing the release. Whatever the adapter gives up while the billing may hold
-// a reservation, it gives up by way of Releasing.
+// a reservation, it gives up by way of Releasing. A capture or release that the billing refuses
+// is owed still, in CaptureRefused or ReleaseRefused.
 
 // Owes is the move that the billing is to be asked for next; NoMove where there is none.
 func (p Payment) Owes(pol Policy) Move {
@@ -18,15 +19,18 @@ func (p Payment) Owes(pol Policy) Move {
 	case !pol.Billing:
 	case p.State == Received && p.Kind != Refund:
 		return Reserve
-	case p.State == Capturing && p.Kind == Refund:
+	case p.tellsYes() && p.Kind == Refund:
 		return Restore
-	case p.State == Capturing:
+	case p.tellsYes():
 		return Capture
-	case p.State == Releasing:
+	case p.State == Releasing || p.State == ReleaseRefused:
 		return Release
 	}
 	return NoMove
 }
+
+// tellsYes reports whether the billing is owed the platform's yes.
+func (p Payment) tellsYes() bool { return p.State == Capturing || p.State == CaptureRefused }
 
 // Codes by which the billing refuses a reservation, as HTTP has them.
 const (
@@ -36,10 +40,11 @@ const (
 
 // Moved is the step that the billing's answer about the move that is owed leads to.
 //
-// Only a reservation can be refused: for want of funds, or because the billing does not know
+// Only a reservation may be refused: for want of funds, or because the billing does not know
 // the user. If an earlier call may have left a reservation nevertheless, it is released. A
-// refused capture or release cannot be, once the platform has said its word; it is repeated
-// until somebody has mended the billing. Unknown is not refused.
+// capture or release is owed once the platform has said its word, so a refusal leads to a state
+// that asks for a person and is repeated, until the billing is mended or the person has seen to
+// its books (Resolved). Unknown is not refused.
 func (p Payment) Moved(o Outcome, pol Policy, at time.Time) (Step, error) {
 	var s Step
 	switch move := p.Owes(pol); {
@@ -51,6 +56,14 @@ func (p Payment) Moved(o Outcome, pol Policy, at time.Time) (Step, error) {
 		s = p.turnDown(EventReleased, p.Reason, pol, at)
 	case o.Verdict == Accepted:
 		s = p.step(EventCaptured, Confirmed, at)
+		s.After.Reason = ""
+	case o.Verdict == Refused && p.tellsYes():
+		s = p.again(CaptureRefused, pol, at)
+		s.Event.Kind = EventMoveRefused
+		s.After.Reason = fmt.Sprintf("billing refused: %d %s", o.Code, o.Detail)
+	case o.Verdict == Refused && move == Release:
+		s = p.again(ReleaseRefused, pol, at) // the reason stays the one for which it was given up
+		s.Event.Kind = EventMoveRefused
 	case o.Verdict == Refused && move == Reserve && o.Code == CodeNoFunds:
 		s = p.turnDownUnreserved(ReasonNoFunds, pol, at)
 	case o.Verdict == Refused && move == Reserve && o.Code == CodeUnknownUser:

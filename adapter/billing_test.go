@@ -1,6 +1,8 @@
 package adapter_test
 
 import (
+	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -23,6 +25,7 @@ func TestMoved(t *testing.T) {
 		capturing, confirmed     = adapter.Capturing, adapter.Confirmed
 		releasing, declining     = adapter.Releasing, adapter.Declining
 		declined                 = adapter.Declined
+		stuck, held              = adapter.CaptureRefused, adapter.ReleaseRefused
 	)
 	tests := []struct {
 		kind    adapter.Kind
@@ -44,19 +47,29 @@ func TestMoved(t *testing.T) {
 		{direct, received, 0, no, 402, declined, false},
 		{direct, received, 2, no, 402, releasing, false},
 		{topup, capturing, 1, yes, 200, confirmed, false},
-		{topup, capturing, 1, no, 409, capturing, true},
+		{topup, capturing, 1, no, 409, stuck, true},
+		{topup, stuck, 2, no, 409, stuck, true},
+		{topup, stuck, 2, unknown, 500, stuck, true},
+		{topup, stuck, 2, yes, 200, confirmed, false},
+		{refund, capturing, 1, no, 404, stuck, true},
+		{refund, stuck, 2, yes, 201, confirmed, false},
 		{topup, capturing, 1, unknown, 0, capturing, true},
 		{refund, capturing, 1, yes, 201, confirmed, false},
 		{topup, releasing, 1, yes, 200, declining, false},
 		{direct, releasing, 1, yes, 200, declined, false},
-		{topup, releasing, 1, no, 409, releasing, true},
+		{topup, releasing, 1, no, 409, held, true},
+		{topup, held, 2, no, 409, held, true},
+		{topup, held, 2, unsent, 0, held, true},
+		{topup, held, 2, yes, 200, declining, false},
+		{direct, held, 2, yes, 200, declined, false},
 		{topup, releasing, 1, unsent, 0, releasing, true},
 	}
 	for _, tt := range tests {
 		p := payment(t, tt.kind, tt.from)
 		p.Attempt = tt.attempt
 		s, err := p.Moved(adapter.Outcome{Verdict: tt.verdict, Code: tt.code}, billingPolicy(), t0)
-		if err != nil || s.After.State != tt.to || s.Move != adapter.NoMove || (s.Event.Kind == adapter.EventRetry) != tt.again {
+		if err != nil || s.After.State != tt.to || s.Move != adapter.NoMove || (s.Event.Kind == adapter.EventRetry || s.Event.Kind == adapter.EventMoveRefused) != tt.again ||
+			(s.Event.Kind == adapter.EventMoveRefused) != (tt.verdict == no && tt.from != received) {
 			t.Errorf("%s %s after %d calls, %s %d: %s to %s, move %q, %v; want %s", tt.kind, tt.from, tt.attempt, tt.verdict, tt.code, s.Event.Kind, s.After.State, s.Move, err, tt.to)
 		}
 		if tt.again && (s.After.Owner != 0 || s.After.Attempt != tt.attempt+1 || !s.After.NextAt.After(t0)) {
@@ -131,6 +144,45 @@ func TestResolvedWithBilling(t *testing.T) {
 		due := s.After.Owner == 0 && s.After.NextAt.Equal(at) && s.After.Attempt == 1
 		if err != nil || s.After.State != tt.to || s.Move != adapter.NoMove || due == tt.to.Final() {
 			t.Errorf("%s, credited %t: %+v, %v; want %s", tt.kind, tt.confirm, s.After, err, tt.to)
+		}
+	}
+}
+
+// A person who has put the billing's books right ends what the billing refuses; against the
+// platform's word nobody decides.
+func TestResolvedWhatBillingRefuses(t *testing.T) {
+	t.Parallel()
+	at := t0.Add(time.Hour)
+	for _, tt := range []struct {
+		kind    adapter.Kind
+		from    adapter.State
+		confirm bool
+		to      adapter.State
+		reason  string
+		err     error
+	}{
+		{adapter.TopUp, adapter.CaptureRefused, true, adapter.Confirmed, "", nil},
+		{adapter.Direct, adapter.CaptureRefused, true, adapter.Confirmed, "", nil},
+		{adapter.Refund, adapter.CaptureRefused, true, adapter.Confirmed, "", nil},
+		{adapter.TopUp, adapter.CaptureRefused, false, "", "", adapter.ErrOutcome},
+		{adapter.TopUp, adapter.ReleaseRefused, false, adapter.Declining, "why", nil},
+		{adapter.Direct, adapter.ReleaseRefused, false, adapter.Declined, "why", nil},
+		{adapter.TopUp, adapter.ReleaseRefused, true, "", "", adapter.ErrOutcome},
+		{adapter.TopUp, adapter.Capturing, true, "", "", adapter.ErrNotInDoubt},
+		{adapter.TopUp, adapter.Releasing, false, "", "", adapter.ErrNotInDoubt},
+	} {
+		p := payment(t, tt.kind, tt.from)
+		p.Owner, p.Reason = 0, "why"
+		r := adapter.Resolution{Confirm: tt.confirm, Reason: "booked by hand", By: "Anna"}
+		s, err := p.Resolved(r, billingPolicy(), at)
+		due := s.After.NextAt.Equal(at) && s.After.Owner == 0
+		if !errors.Is(err, tt.err) || s.After.State != tt.to || s.Move != adapter.NoMove ||
+			err == nil && (s.After.Reason != tt.reason || due == tt.to.Final() || !strings.HasSuffix(s.Event.Detail, "by Anna: booked by hand")) {
+			t.Errorf("%s %s, confirm %t: %+v, %q, %v; want %s, %v", tt.kind, tt.from, tt.confirm, s.After, s.Event.Detail, err, tt.to, tt.err)
+		}
+		p.Owner = 7 // a try under way may succeed
+		if _, err := p.Resolved(r, billingPolicy(), at); tt.err == nil && !errors.Is(err, adapter.ErrLost) {
+			t.Errorf("%s %s while it is tried: %v", tt.kind, tt.from, err)
 		}
 	}
 }

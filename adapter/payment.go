@@ -3,6 +3,7 @@ package adapter
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/partnerkit/partnerkit/contract/money"
@@ -16,8 +17,10 @@ var (
 	ErrConflict = errors.New("payment differs from the one accepted before")
 	// ErrLost says that a payment was changed by somebody else since it was read. The loser stops.
 	ErrLost = errors.New("payment was changed meanwhile")
-	// ErrNotInDoubt refuses to decide about a payment that nobody needs to decide about.
+	// ErrNotInDoubt refuses to decide about a payment that waits for no person.
 	ErrNotInDoubt = errors.New("payment is not in doubt")
+	// ErrOutcome refuses a decision against what the platform has said already.
+	ErrOutcome = fmt.Errorf("%w: outcome", ErrInvalid)
 	// ErrArchived refuses what only a user who is not archived can do.
 	ErrArchived = errors.New("user is archived")
 	// ErrNotFound is an unknown payment or user.
@@ -49,7 +52,9 @@ type State string
 
 // The states of a payment. InDoubt waits for evidence or a person; Confirmed and Declined are
 // final; all others are work to do. Capturing and Releasing exist only where the partner's own
-// billing keeps the funds (Policy.Billing): the ledger does that in the step itself.
+// billing keeps the funds (Policy.Billing): the ledger does that in the step itself. Once the
+// billing has refused such a move for certain, CaptureRefused and ReleaseRefused say so: they are
+// tried again, but wait for a person (NeedsPerson).
 const (
 	Received   State = "received"   // stored and acknowledged, nothing decided
 	Reserved   State = "reserved"   // funds set aside; no call is known to have reached the platform
@@ -60,10 +65,16 @@ const (
 	Declining  State = "declining"  // nothing reserved; the platform is being told
 	Declined   State = "declined"   // final: no money moved
 	InDoubt    State = "in_doubt"   // refused after a call that may have landed; funds stay reserved
+
+	CaptureRefused State = "capture_refused" // the platform said yes, and billing will not capture (or give a refund back)
+	ReleaseRefused State = "release_refused" // given up, and billing will not release
 )
 
 // States lists every state in the order of a payment's life.
-var States = []State{Received, Reserved, Confirming, Capturing, Confirmed, Releasing, Declining, Declined, InDoubt}
+var States = []State{Received, Reserved, Confirming, Capturing, CaptureRefused, Confirmed, Releasing, ReleaseRefused, Declining, Declined, InDoubt}
+
+// Due are the states that have a try ahead, or one under way.
+var Due = slices.DeleteFunc(slices.Clone(States), func(s State) bool { return s.Final() || s == InDoubt })
 
 // Kinds lists every kind.
 var Kinds = []Kind{TopUp, Direct, Refund}
@@ -74,10 +85,15 @@ func (s State) Final() bool { return s == Confirmed || s == Declined }
 // HoldsFunds reports whether the state keeps the user's money reserved.
 func (s State) HoldsFunds() bool {
 	switch s {
-	case Reserved, Confirming, Capturing, Releasing, InDoubt:
+	case Reserved, Confirming, Capturing, CaptureRefused, Releasing, ReleaseRefused, InDoubt:
 		return true
 	}
 	return false
+}
+
+// NeedsPerson reports whether the state waits for somebody to look into it: see Payment.Resolved.
+func (s State) NeedsPerson() bool {
+	return s == InDoubt || s == CaptureRefused || s == ReleaseRefused
 }
 
 // Key makes two messages one payment: the platform's name and its own id for the payment
@@ -103,7 +119,7 @@ type Payment struct {
 	Attempt    int       // calls begun in the present direction: confirm, decline, or a move at the billing
 	Owner      int64     // process that holds the lease; 0 when the row is free
 	NextAt     time.Time // retry time of a free row, end of the lease of a held one; zero when nothing is due
-	Reason     string    // why it was declined or is in doubt; "" otherwise
+	Reason     string    // why it was declined, is in doubt or cannot be captured; "" otherwise
 	ReceivedAt time.Time // UTC, microseconds
 	UpdatedAt  time.Time // UTC, microseconds
 }

@@ -15,9 +15,12 @@ const (
 	MaxPerson = 100
 )
 
-// A Resolution is a person's decision about a payment in doubt.
+// A Resolution is a person's decision about a payment that waits for one.
 type Resolution struct {
-	Confirm bool   // the platform has carried the payment out; otherwise it has not and will not
+	// Confirm says that the platform has carried the payment out; otherwise it has not and will
+	// not. Where the billing refuses a move, that is known, and the decision says that the
+	// billing's books are right now.
+	Confirm bool
 	Reason  string // what the decision rests on: 1 to MaxReason characters
 	By      string // who decided: 1 to MaxPerson characters
 }
@@ -28,7 +31,11 @@ type Resolution struct {
 // and the platform as well. Reason and name go into the history, with whatever space they hold
 // turned into single blanks.
 //
-// The error is ErrNotInDoubt, or wraps ErrInvalid and names the field.
+// A move that the billing refuses is taken for made: the person has seen to it there. The outcome
+// cannot be chosen then, for the platform's word stands: a payment that it has carried out is
+// confirmed, one that was given up is declined. While the move is being tried, it is ErrLost.
+//
+// The error is otherwise ErrNotInDoubt, or wraps ErrInvalid and names the field.
 func (p Payment) Resolved(r Resolution, pol Policy, at time.Time) (Step, error) {
 	reason, err := written("reason", r.Reason, MaxReason)
 	if err != nil {
@@ -42,7 +49,36 @@ func (p Payment) Resolved(r Resolution, pol Policy, at time.Time) (Step, error) 
 	if r.Confirm {
 		verb = "confirmed"
 	}
-	return p.endDoubt(EventResolved, r.Confirm, fmt.Sprintf("%s by %s: %s", verb, by, reason), pol, at)
+	detail := fmt.Sprintf("%s by %s: %s", verb, by, reason)
+	if p.State == CaptureRefused || p.State == ReleaseRefused {
+		return p.moveMade(r.Confirm, detail, pol, at)
+	}
+	return p.endDoubt(EventResolved, r.Confirm, detail, pol, at)
+}
+
+// moveMade is the step out of CaptureRefused or ReleaseRefused of a person who has put the
+// billing's books right.
+func (p Payment) moveMade(confirm bool, detail string, pol Policy, at time.Time) (Step, error) {
+	switch {
+	case p.Owner != 0:
+		return Step{}, fmt.Errorf("%w: payment %s is being tried", ErrLost, p.Key)
+	case confirm && p.State == ReleaseRefused:
+		return Step{}, fmt.Errorf("%w: payment %s was given up, so it can only be declined", ErrOutcome, p.Key)
+	case !confirm && p.State == CaptureRefused:
+		return Step{}, fmt.Errorf("%w: the platform has carried payment %s out, so it can only be confirmed", ErrOutcome, p.Key)
+	}
+	var s Step
+	if confirm {
+		s = p.step(EventResolved, Confirmed, at)
+		s.After.Reason = ""
+	} else {
+		s = p.turnDown(EventResolved, p.Reason, pol, at)
+		if !s.After.State.Final() { // nobody holds it: the decline is due at once
+			s.After.NextAt = s.After.UpdatedAt
+		}
+	}
+	s.Event.Detail = detail
+	return s, nil
 }
 
 // Proven is the step out of doubt that the platform's own books leave no choice about;

@@ -64,7 +64,7 @@ func TestResolved(t *testing.T) {
 func TestResolvedRefuses(t *testing.T) {
 	good := adapter.Resolution{Confirm: true, Reason: "seen", By: "Anna"}
 	for _, s := range adapter.States {
-		if _, err := payment(t, adapter.TopUp, s).Resolved(good, policy, t0); (s == adapter.InDoubt) == errors.Is(err, adapter.ErrNotInDoubt) {
+		if _, err := payment(t, adapter.TopUp, s).Resolved(good, policy, t0); s.NeedsPerson() == errors.Is(err, adapter.ErrNotInDoubt) {
 			t.Errorf("resolve a payment that is %s: %v", s, err)
 		}
 	}

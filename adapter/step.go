@@ -77,18 +77,26 @@ const (
 	EventConfirmed EventKind = "confirmed"
 	EventCaptured  EventKind = "captured" // by the partner's billing
 	EventReleased  EventKind = "released" // by the partner's billing
-	EventRetry     EventKind = "retry"    // the call brought no answer; another follows
-	EventRefused   EventKind = "refused"
-	EventInDoubt   EventKind = "in_doubt"
-	EventEvidence  EventKind = "evidence" // a remark: what the platform's books say about a payment in doubt
-	EventProven    EventKind = "proven"   // evidence ended the doubt
-	EventResolved  EventKind = "resolved" // a person ended the doubt
-	EventHurried   EventKind = "hurried"  // a person asked for the next try at once
-	EventDeclined  EventKind = "declined"
-	EventTakenOver EventKind = "taken_over" // the process that held the payment is gone
-	EventArchived  EventKind = "archived"   // a remark that stands for a history that went to a file
-	EventConflict  EventKind = "conflict"   // the same key came with other content
+	// EventMoveRefused is a capture or release that the billing will not make.
+	EventMoveRefused EventKind = "move_refused"
+	EventRetry       EventKind = "retry" // the call brought no answer; another follows
+	EventRefused     EventKind = "refused"
+	EventInDoubt     EventKind = "in_doubt"
+	EventEvidence    EventKind = "evidence" // a remark: what the platform's books say about a payment in doubt
+	EventProven      EventKind = "proven"   // evidence ended the doubt
+	EventResolved    EventKind = "resolved" // a person ended the doubt
+	EventHurried     EventKind = "hurried"  // a person asked for the next try at once
+	EventDeclined    EventKind = "declined"
+	EventTakenOver   EventKind = "taken_over" // the process that held the payment is gone
+	EventArchived    EventKind = "archived"   // a remark that stands for a history that went to a file
+	EventConflict    EventKind = "conflict"   // the same key came with other content
 )
+
+// EventKinds lists every kind of event.
+var EventKinds = []EventKind{
+	EventReceived, EventReserved, EventNoFunds, EventConfirmed, EventCaptured, EventReleased, EventMoveRefused, EventRetry, EventRefused,
+	EventInDoubt, EventEvidence, EventProven, EventResolved, EventHurried, EventDeclined, EventTakenOver, EventArchived, EventConflict,
+}
 
 // Reasons of a decline that is ours.
 const (

@@ -172,7 +172,7 @@ func TestBillingGivesUpAReservationItNeverHeardOf(t *testing.T) {
 	t.Parallel()
 	b := newBilled(t, sqlite(t))
 	b.start()
-	b.billing.spoils(func() fate { return lost }) // reserved, for all that the adapter knows perhaps
+	b.billing.spoils(func(string) fate { return lost }) // reserved, for all that the adapter knows perhaps
 	id := b.topUp(b.user, "1000")
 	b.awaitEvent(id, "retry")
 	b.kill()
@@ -216,6 +216,72 @@ func TestBillingResolved(t *testing.T) {
 	b.money("900.00", "0.00", "100.00", "100.00")
 }
 
+// What the billing owes and refuses is kept, shown and told of, also by the process that comes
+// after; it ends when the billing is mended, or when a person says that its books are right.
+func TestBillingRefusesWhatItOwes(t *testing.T) {
+	onBoth(t, func(t *testing.T, database string) {
+		b := newBilled(t, database)
+		d := newDesk(t)
+		d.watch(b.world)
+		b.partner = b.partner.With("ADAPTER_RETRY_FIRST=1h", "ADAPTER_RETRY_MAX=1h")
+		refuse := func(move string) {
+			b.billing.spoils(func(path string) fate {
+				if strings.HasSuffix(path, move) {
+					return refused
+				}
+				return passed
+			})
+		}
+		b.start()
+		refuse("capture")
+		id := b.topUp(b.user, "100")
+		p := b.await(id, "capture_refused")
+		if e := p.event(t, "move_refused"); e.Verdict != "refused" || !strings.Contains(e.Detail, "not this one") || !strings.Contains(p.Reason, "409") {
+			t.Errorf("refused: %+v, reason %q", e, p.Reason)
+		}
+		if m := d.next("alert.raised", "billing_refused"); !strings.Contains(m.Data.Text, "1 payments") {
+			t.Errorf("it says %q", m.Data.Text)
+		}
+		if _, body := b.get(b.adapter.URL + "/metrics"); !strings.Contains(body, `partnerkit_adapter_payments{state="capture_refused"} 1`) {
+			t.Error("the metrics do not show it")
+		}
+		b.kill()
+		b.start()
+		b.run("payments", "retry", id) // in vain
+		b.awaitEvents(id, "move_refused", 2)
+		b.money("900.00", "100.00", "0.00", "100.00")
+		if _, err := b.partner.Run(testContext(t), "payments", "resolve", id, "--decline", "--by", "Anna", "--reason", "x"); err == nil || !strings.Contains(err.Error(), "only be confirmed") {
+			t.Errorf("declined against the platform's yes: %v", err)
+		}
+		b.billing.spoils(nil)
+		b.run("payments", "retry", id)
+		if p := b.await(id, "confirmed"); p.Reason != "" {
+			t.Errorf("reason %q", p.Reason)
+		}
+		d.next("alert.over", "billing_refused")
+		b.money("900.00", "0.00", "100.00", "100.00")
+
+		b.gate.close()
+		id = b.topUp(b.user, "50")
+		b.awaitEvent(id, "retry")
+		b.advance(25 * time.Hour) // it expires
+		refuse("release")
+		b.gate.open()
+		b.run("payments", "retry", id)
+		b.await(id, "release_refused")
+		d.next("alert.raised", "billing_refused")
+		b.kill()
+		b.start()
+		b.run("payments", "resolve", id, "--decline", "--by", "Anna", "--reason", "released by hand, ticket 7")
+		if e := b.await(id, "declined").event(t, "resolved"); !strings.Contains(e.Detail, "ticket 7") {
+			t.Errorf("history says %q", e.Detail)
+		}
+		d.next("alert.over", "billing_refused")
+		d.quiet()
+		b.money("850.00", "50.00", "100.00", "100.00") // as the person left it there: not ours to say
+	})
+}
+
 // Billing and platform fail and lose answers at random, and the adapter is killed at any point
 // of any call of either. At the end the money is where it belongs.
 func TestBillingAtRandom(t *testing.T) {
@@ -227,7 +293,7 @@ func TestBillingAtRandom(t *testing.T) {
 		var ids []string
 		for range rounds {
 			b.start()
-			b.billing.spoils(func() fate {
+			b.billing.spoils(func(string) fate {
 				return []fate{passed, passed, passed, failed, failedLate, lost}[spoilt.IntN(6)]
 			})
 			gate := b.gate

@@ -92,9 +92,21 @@ func TestEvidenceSettles(t *testing.T) {
 // awaitEvent waits until a payment's history holds an event.
 func (w *world) awaitEvent(id, kind string) payment {
 	w.t.Helper()
+	return w.awaitEvents(id, kind, 1)
+}
+
+// awaitEvents waits until there are n of a kind.
+func (w *world) awaitEvents(id, kind string, n int) payment {
+	w.t.Helper()
 	p, err := stage.Until(testContext(w.t), func() (payment, bool, error) {
 		p := w.show(id)
-		return p, slices.Contains(p.events(), kind), nil
+		seen := 0
+		for _, e := range p.events() {
+			if e == kind {
+				seen++
+			}
+		}
+		return p, seen >= n, nil
 	})
 	must(w.t, err)
 	return p

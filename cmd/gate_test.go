@@ -30,7 +30,7 @@ type gate struct {
 	free    chan struct{} // closed to let held answers go
 	written chan struct{} // one for each held answer that was written
 	fuse    *fuse
-	spoil   func() fate // what becomes of the next call; nil lets all pass
+	spoil   func(path string) fate // what becomes of the next call; nil lets all pass
 }
 
 // fate is what becomes of a call.
@@ -41,22 +41,23 @@ const (
 	failed          // it is answered 500 and not carried out
 	failedLate      // it is carried out and answered 500
 	lost            // it is carried out, and its answer lost
+	refused         // it is answered 409 with a problem, and not carried out
 )
 
 // spoils decides about every call from now on; nil lets all pass.
-func (g *gate) spoils(decide func() fate) {
+func (g *gate) spoils(decide func(path string) fate) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.spoil = decide
 }
 
-func (g *gate) fate() fate {
+func (g *gate) fate(path string) fate {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.spoil == nil {
 		return passed
 	}
-	return g.spoil()
+	return g.spoil(path)
 }
 
 func newGate(t *testing.T, upstream string) *gate {
@@ -149,9 +150,14 @@ func (g *gate) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err != nil { // the request was lost
 		panic(http.ErrAbortHandler)
 	}
-	fate := g.fate()
-	if fate == failed {
+	fate := g.fate(r.URL.Path)
+	switch fate {
+	case failed:
 		http.Error(w, "out of order", http.StatusInternalServerError)
+		return
+	case refused:
+		w.WriteHeader(http.StatusConflict)
+		_, _ = w.Write([]byte(`{"code":"conflict","title":"Conflict","detail":"not this one"}`))
 		return
 	}
 	req, err := http.NewRequest(r.Method, g.upstream+r.URL.RequestURI(), bytes.NewReader(sent)) //nolint:noctx // not the caller's: see above

@@ -14,54 +14,82 @@ import (
 	"github.com/partnerkit/partnerkit/internal/stage"
 )
 
-// A platform that does not answer is left alone: one alert goes out, payments wait without
-// spending tries, and when it answers again they are confirmed and the alert is over.
-func TestPlatformThatDoesNotAnswerIsLeftAlone(t *testing.T) {
-	type message struct {
-		Type string
-		Data struct{ Cause, Text string }
-	}
-	told := make(chan message, 100)
-	desk := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+// desk is where alerts arrive.
+type desk struct {
+	t    *testing.T
+	url  string
+	told chan message
+}
+
+type message struct {
+	Type string
+	Data struct{ Cause, Text string }
+}
+
+func newDesk(t *testing.T) *desk {
+	d := &desk{t: t, told: make(chan message, 100)}
+	s := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
 		var m message
 		if err := json.Unmarshal(body, &m); err != nil || !strings.HasPrefix(r.Header.Get("webhook-signature"), "v1,") {
 			t.Errorf("message %s: %v", body, err)
 		}
-		told <- m
+		d.told <- m
 	}))
-	defer desk.Close()
-	next := func(kind string) {
-		t.Helper()
-		select {
-		case m := <-told:
-			if m.Type != kind || m.Data.Cause != "platform_paused" {
-				t.Errorf("told %+v; want %s of platform_paused", m, kind)
-			}
-		case <-time.After(time.Minute):
-			t.Fatalf("nothing was told; want %s", kind)
-		}
-	}
+	t.Cleanup(s.Close)
+	d.url = s.URL
+	return d
+}
 
-	w := newWorld(t, sqlite(t), "ADAPTER_BREAKER_FAILURES=3", "ADAPTER_BREAKER_PAUSE=1s",
-		"ADAPTER_ALERT_URL="+desk.URL, "ADAPTER_ALERT_SECRET=whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
+// watch has the adapter of a world send its alerts here, from its next start on.
+func (d *desk) watch(w *world) {
+	w.partner = w.partner.With("ADAPTER_ALERT_URL="+d.url, "ADAPTER_ALERT_SECRET=whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
+}
+
+// next is the next message, which must be of a kind and cause.
+func (d *desk) next(kind, cause string) message {
+	d.t.Helper()
+	select {
+	case m := <-d.told:
+		if m.Type != kind || m.Data.Cause != cause {
+			d.t.Errorf("told %+v; want %s of %s", m, kind, cause)
+		}
+		return m
+	case <-time.After(time.Minute):
+		d.t.Fatalf("nothing was told; want %s of %s", kind, cause)
+		return message{}
+	}
+}
+
+// quiet checks that nothing more was told.
+func (d *desk) quiet() {
+	d.t.Helper()
+	if len(d.told) > 0 {
+		d.t.Errorf("told besides: %+v", <-d.told)
+	}
+}
+
+// A platform that does not answer is left alone: one alert goes out, payments wait without
+// spending tries, and when it answers again they are confirmed and the alert is over.
+func TestPlatformThatDoesNotAnswerIsLeftAlone(t *testing.T) {
+	d := newDesk(t)
+	w := newWorld(t, sqlite(t), "ADAPTER_BREAKER_FAILURES=3", "ADAPTER_BREAKER_PAUSE=1s")
+	d.watch(w)
 	w.start()
 	w.gate.close()
 	ids := []string{w.topUp(w.user, "10"), w.topUp(w.user, "20"), w.topUp(w.user, "30")}
-	next("alert.raised")
+	d.next("alert.raised", "platform_paused")
 	if _, body := w.get(w.adapter.URL + "/metrics"); !strings.Contains(body, "partnerkit_adapter_platform_paused 1") {
 		t.Error("the metrics do not say that the platform is left alone")
 	}
 	ids = append(ids, w.topUp(w.user, "40")) // is stored all the same
 	w.gate.open()
-	next("alert.over")
+	d.next("alert.over", "platform_paused")
 	for _, id := range ids {
 		w.await(id, "confirmed")
 	}
 	w.books(w.user, "900.00", "0.00", "100.00")
-	if len(told) > 0 {
-		t.Errorf("told more than one alert and its end: %+v", <-told)
-	}
+	d.quiet()
 	var sent []struct {
 		Cause     string
 		Over      bool

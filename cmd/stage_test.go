@@ -258,7 +258,7 @@ func (w *world) await(id, state string) payment {
 func (w *world) quiet() {
 	w.t.Helper()
 	_, err := stage.Until(testContext(w.t), func() ([]payment, bool, error) {
-		open := w.list("--state", "received,reserved,confirming,capturing,releasing,declining")
+		open := w.list("--state", "received,reserved,confirming,capturing,capture_refused,releasing,release_refused,declining")
 		return open, len(open) == 0, nil
 	})
 	must(w.t, err)

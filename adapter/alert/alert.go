@@ -39,10 +39,10 @@ type Config struct {
 	Every    time.Duration // how often the store is looked at; 5 s
 	GiveUp   time.Duration // after the alert; 72 h
 	NewID    func() string // required: unique names
-	// InDoubt counts the payments that wait for a person; required.
-	InDoubt func(context.Context) (int64, error)
-	Now     func() time.Time // time.Now
-	Log     *slog.Logger     // slog.Default
+	// Unfinished counts the payments that are not final; required.
+	Unfinished func(context.Context) (map[adapter.State]int64, error)
+	Now        func() time.Time // time.Now
+	Log        *slog.Logger     // slog.Default
 }
 
 // Alerts notices causes and sends alerts. Its methods are safe for concurrent use and never
@@ -61,8 +61,8 @@ type Alerts struct {
 
 // New returns alerts that are not running yet.
 func New(store Store, cfg Config) (*Alerts, error) {
-	if cfg.URL == "" || len(cfg.Keys) == 0 || cfg.NewID == nil || cfg.InDoubt == nil {
-		return nil, fmt.Errorf("%w: alerts need an address, a key, names and what is in doubt", adapter.ErrInvalid)
+	if cfg.URL == "" || len(cfg.Keys) == 0 || cfg.NewID == nil || cfg.Unfinished == nil {
+		return nil, fmt.Errorf("%w: alerts need an address, a key, names and what is unfinished", adapter.ErrInvalid)
 	}
 	setDefault(&cfg.Refusals, 10)
 	setDefault(&cfg.Every, 5*time.Second)
@@ -139,15 +139,17 @@ func (a *Alerts) Run(ctx context.Context) error {
 }
 
 func (a *Alerts) look(ctx context.Context) error {
-	doubts, err := a.cfg.InDoubt(ctx)
+	unfinished, err := a.cfg.Unfinished(ctx)
 	if err != nil {
 		return err
 	}
-	if doubts > 0 {
-		err = a.put(ctx, adapter.Alert{Cause: adapter.CauseInDoubt, Text: fmt.Sprintf("%d payments are in doubt and wait for a person: adapter payments list --state in_doubt", doubts)})
-	} else {
-		err = a.put(ctx, adapter.Alert{Cause: adapter.CauseInDoubt, Over: true, Text: "no payment is in doubt any more"})
+	err = a.counted(ctx, adapter.CauseInDoubt, unfinished[adapter.InDoubt],
+		"%d payments are in doubt and wait for a person: adapter payments list --state in_doubt", "no payment is in doubt any more")
+	if err != nil {
+		return err
 	}
+	err = a.counted(ctx, adapter.CauseBilling, unfinished[adapter.CaptureRefused]+unfinished[adapter.ReleaseRefused],
+		"the billing refuses to capture or release %d payments: adapter payments list --state capture_refused,release_refused", "the billing refuses no capture and no release any more")
 	if err != nil {
 		return err
 	}
@@ -157,9 +159,12 @@ func (a *Alerts) look(ctx context.Context) error {
 	return a.send(ctx)
 }
 
-// put writes an alert that is named here and now.
-func (a *Alerts) put(ctx context.Context, alert adapter.Alert) error {
-	alert.ID, alert.At = a.cfg.NewID(), a.cfg.Now()
+// counted raises a cause as long as there are n of something, and ends it when there are none.
+func (a *Alerts) counted(ctx context.Context, cause string, n int64, raised, over string) error {
+	alert := adapter.Alert{ID: a.cfg.NewID(), At: a.cfg.Now(), Cause: cause, Over: n == 0, Text: over}
+	if n > 0 {
+		alert.Text = fmt.Sprintf(raised, n)
+	}
 	return a.enqueue(ctx, alert)
 }
 

@@ -129,6 +129,7 @@ type scene struct {
 	clock  *adaptertest.Clock
 	store  *store.Store
 	doubts atomic.Int64
+	moves  atomic.Int64 // refused by the billing
 }
 
 var names atomic.Int64
@@ -142,8 +143,11 @@ func newScene(t *testing.T, database, url string) *scene {
 	}
 	sc.Alerts, err = New(sc.store, Config{
 		URL: url, Keys: keys, Refusals: 3, Every: time.Millisecond, Now: sc.clock.Now, Log: slog.New(slog.DiscardHandler),
-		NewID:   func() string { return fmt.Sprintf("msg_%d", names.Add(1)) },
-		InDoubt: func(context.Context) (int64, error) { return sc.doubts.Load(), nil },
+		NewID: func() string { return fmt.Sprintf("msg_%d", names.Add(1)) },
+		Unfinished: func(context.Context) (map[adapter.State]int64, error) {
+			n := sc.moves.Load()
+			return map[adapter.State]int64{adapter.InDoubt: sc.doubts.Load(), adapter.CaptureRefused: n / 2, adapter.ReleaseRefused: n - n/2}, nil
+		},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -187,6 +191,12 @@ func TestOneAlertForEachCause(t *testing.T) {
 		sc.End(adapter.CausePaused, "it answers still") // what is not there cannot be over
 		sc.doubts.Store(1)
 		d.expect(t, "alert.raised", adapter.CauseInDoubt)
+		sc.moves.Store(3)
+		if m := d.expect(t, "alert.raised", adapter.CauseBilling); !strings.Contains(m.Data.Text, "3 payments") {
+			t.Errorf("it says %q", m.Data.Text)
+		}
+		sc.moves.Store(0)
+		d.expect(t, "alert.over", adapter.CauseBilling)
 	})
 }
 

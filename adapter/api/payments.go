@@ -28,8 +28,8 @@ type Payment struct {
 	User       string `json:"user" doc:"The user's hash"`
 	Amount     string `json:"amount"`
 	Currency   string `json:"currency"`
-	State      string `json:"state" doc:"received, reserved, confirming, confirmed, declining, declined or in_doubt"`
-	Reason     string `json:"reason,omitempty" doc:"Why it was declined or is in doubt"`
+	State      string `json:"state" doc:"received, reserved, confirming, confirmed, declining, declined or in_doubt; where the partner's billing keeps the funds also capturing, capture_refused, releasing, release_refused"`
+	Reason     string `json:"reason,omitempty" doc:"Why it was declined, is in doubt or cannot be captured"`
 	Attempt    int    `json:"attempt" doc:"Calls to the platform begun in the present direction"`
 	RefundOf   int64  `json:"refund_of,omitempty" doc:"The number of the payment that a refund gives back"`
 	ReceivedAt string `json:"received_at"`
@@ -93,8 +93,8 @@ func (a *payments) mount(h huma.API) {
 		"202: the refund is a payment of its own; look under Location what becomes of it. The money is the user's again once the platform has said yes.",
 		http.StatusNotFound, http.StatusConflict)), a.refund)
 	huma.Register(h, operation("resolve-payment", http.MethodPost, "payments/{id}/resolve", ScopeAdmin, "payments",
-		"End the doubt about a payment, as a person decides",
-		"The decision stays in the payment's history with its reason and the name on the token. 409: it is not in doubt, or not any more.",
+		"End the doubt about a payment, or a move that the billing refuses, as a person decides",
+		"The decision stays in the payment's history with its reason and the name on the token. 409: it waits for no person, or not any more. A payment that is capture_refused can only be confirmed, one that is release_refused only be declined: that says that the billing's books are right now.",
 		http.StatusNotFound, http.StatusConflict), a.resolve)
 }
 
@@ -137,7 +137,7 @@ func stored(p adapter.Payment) result[Payment] {
 
 type listPayments struct {
 	User   string    `query:"user" maxLength:"32" doc:"Only this user's"`
-	State  []string  `query:"state" doc:"Only in these, joined by commas" enum:"received,reserved,confirming,capturing,confirmed,releasing,declining,declined,in_doubt"`
+	State  []string  `query:"state" doc:"Only in these, joined by commas" enum:"received,reserved,confirming,capturing,capture_refused,confirmed,releasing,release_refused,declining,declined,in_doubt"`
 	Kind   []string  `query:"kind" doc:"Only these, joined by commas" enum:"topup,direct,refund"`
 	From   time.Time `query:"from" doc:"Received at or after this time" example:"2026-11-01T00:00:00Z"`
 	To     time.Time `query:"to" doc:"Received before this time" example:"2026-12-01T00:00:00Z"`
@@ -282,7 +282,10 @@ func (a *payments) resolve(ctx context.Context, in *resolvePayment) (*result[Pay
 			return result[Payment]{}, err
 		}
 		p, err = a.Payments.Resolve(ctx, p, adapter.Resolution{Confirm: in.Body.Outcome == "confirmed", Reason: in.Body.Reason, By: grant.Name})
-		if errors.Is(err, adapter.ErrInvalid) {
+		switch {
+		case errors.Is(err, adapter.ErrOutcome):
+			return result[Payment]{}, wrong("body.outcome", err.Error(), in.Body.Outcome)
+		case errors.Is(err, adapter.ErrInvalid):
 			return result[Payment]{}, wrong("body.reason", err.Error(), nil)
 		}
 		return result[Payment]{Status: http.StatusOK, Body: ShowPayment(p, nil)}, err

@@ -21,6 +21,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -132,7 +133,8 @@ type refusal struct {
 // Move asks the billing for a move of a payment, once. It can be repeated.
 //
 //	accepted  the billing has made the move, now or before
-//	refused   it says no: to a reservation with adapter.CodeNoFunds or CodeUnknownUser
+//	refused   it says no: to a reservation with adapter.CodeNoFunds or CodeUnknownUser, to
+//	          another move with any 4xx status that does not ask to come again
 //	not sent  the request cannot have reached it
 //	unknown   anything else
 func (c *Client) Move(ctx context.Context, move adapter.Move, p adapter.Payment) adapter.Outcome {
@@ -181,6 +183,9 @@ func (c *Client) move(ctx context.Context, move adapter.Move, p adapter.Payment)
 	return judge(answer, move, key, want)
 }
 
+// passing are statuses that say come again, so they are no refusal.
+var passing = []int{http.StatusRequestTimeout, http.StatusTooEarly, http.StatusTooManyRequests}
+
 // judge tells the contract's answers from everything else that can come back.
 func judge(answer outcall.Answer, move adapter.Move, key, want string) adapter.Outcome {
 	unknown := adapter.Outcome{Verdict: adapter.Unknown, Code: answer.Status, Detail: fmt.Sprintf("HTTP status %d", answer.Status)}
@@ -196,6 +201,8 @@ func judge(answer outcall.Answer, move adapter.Move, key, want string) adapter.O
 			return unknown
 		}
 		return adapter.Outcome{Verdict: adapter.Accepted, Code: answer.Status}
+	case slices.Contains(passing, answer.Status):
+		return unknown
 	case answer.Status >= 400 && answer.Status < 500:
 		var r refusal
 		if json.Unmarshal(answer.Body, &r) != nil || r.Code == "" {

@@ -156,6 +156,8 @@ func TestAnswers(t *testing.T) {
 		{"not there", adapter.Capture, 404, `{"code":"unknown_reservation"}`, no, 404},
 		{"a proxy's capture", adapter.Capture, 404, "nope", unknown, 404},
 		{"captured", adapter.Release, 409, `{"code":"conflict"}`, no, 409},
+		{"too many", adapter.Capture, 429, `{"code":"too_many"}`, unknown, 429},
+		{"too late", adapter.Release, 408, `{"code":"timeout"}`, unknown, 408},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

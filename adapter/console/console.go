@@ -117,11 +117,16 @@ type frame struct {
 // Doubts is how many payments wait for a person.
 func (f frame) Doubts() int64 { return f.Waiting.Unfinished[adapter.InDoubt] }
 
+// MovesRefused is how many payments the billing refuses to capture or release.
+func (f frame) MovesRefused() int64 {
+	return f.Waiting.Unfinished[adapter.CaptureRefused] + f.Waiting.Unfinished[adapter.ReleaseRefused]
+}
+
 // Underway is how many payments are being worked on.
 func (f frame) Underway() int64 {
 	n := int64(0)
 	for state, count := range f.Waiting.Unfinished {
-		if state != adapter.InDoubt {
+		if !state.NeedsPerson() {
 			n += count
 		}
 	}

@@ -107,6 +107,16 @@ func (w *world) payment(t testing.TB, kopecks int64, to adapter.State) adapter.P
 		apply(p.Answered(outcome(adapter.Unknown, 0), policy, w.clock.Now()))
 		apply(p.Answered(outcome(adapter.Refused, 8), policy, w.clock.Now()))
 	}
+	if to == adapter.CaptureRefused || to == adapter.ReleaseRefused { // the billing's word
+		billed := policy
+		billed.Billing = true
+		said := adapter.Refused
+		if to == adapter.CaptureRefused {
+			said = adapter.Accepted
+		}
+		apply(p.Answered(outcome(said, 0), billed, w.clock.Now()))
+		apply(p.Moved(outcome(adapter.Refused, 409), billed, w.clock.Now()))
+	}
 	if err != nil || p.State != to {
 		t.Fatalf("payment is %s, %v; want %s", p.State, err, to)
 	}
@@ -193,6 +203,39 @@ func TestNobodyGetsInWithoutToken(t *testing.T) {
 	}
 	if now, err := w.store.PaymentByNum(t.Context(), p.Num); err != nil || now.State != adapter.InDoubt {
 		t.Errorf("payment is %s, %v", now.State, err)
+	}
+}
+
+// A move that the billing refuses is shown with the one decision that there is.
+func TestMoveRefused(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	v := w.visit(t, writer)
+	for to, decision := range map[adapter.State]string{adapter.CaptureRefused: "confirm", adapter.ReleaseRefused: "decline"} {
+		p := w.payment(t, 100_00, to)
+		path := "/console/payments/" + strconv.FormatInt(p.Num, 10)
+		status, body, _ := v.get(path)
+		if status != http.StatusOK || !strings.Contains(body, `value="`+decision+`"`) || strings.Count(body, `name="decision"`) != 1 || !strings.Contains(body, "409") {
+			t.Errorf("%s: %d\n%s", to, status, body)
+		}
+		if status, _, _ := v.get("/console/?state=" + string(to)); status != http.StatusOK {
+			t.Errorf("list of %s: %d", to, status)
+		}
+		against := map[string]string{"confirm": "decline", "decline": "confirm"}[decision]
+		form := url.Values{"decision": {against}, "reason": {"booked by hand"}, "version": {strconv.Itoa(p.Version)}}
+		if status, body, _ := v.post(path, form); status != http.StatusUnprocessableEntity || !strings.Contains(body, "outcome") {
+			t.Errorf("%s, %s: %d\n%s", to, against, status, body)
+		}
+		if _, body, _ := v.get("/console/"); !strings.Contains(body, "refuses to capture or release 1 payment") {
+			t.Errorf("the list does not tell of %s\n%s", to, body)
+		}
+		form.Set("decision", decision)
+		if status, body, _ := v.post(path, form); status != http.StatusSeeOther {
+			t.Errorf("%s, %s: %d\n%s", to, decision, status, body)
+		}
+		if now, err := w.store.PaymentByNum(t.Context(), p.Num); err != nil || now.State.NeedsPerson() {
+			t.Errorf("%s: it is %s, %v", to, now.State, err)
+		}
 	}
 }
 

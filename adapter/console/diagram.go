@@ -80,11 +80,11 @@ func asked(k adapter.Kind, from adapter.State) (move string, ok bool) {
 	switch {
 	case from == adapter.Received:
 		return "reserve", true
-	case from == adapter.Capturing && k == adapter.Refund:
+	case (from == adapter.Capturing || from == adapter.CaptureRefused) && k == adapter.Refund:
 		return "refund", true
-	case from == adapter.Capturing:
+	case from == adapter.Capturing, from == adapter.CaptureRefused:
 		return "capture", true
-	case from == adapter.Releasing:
+	case from == adapter.Releasing, from == adapter.ReleaseRefused:
 		return "release", true
 	}
 	return "", false

@@ -19,15 +19,14 @@ import (
 // unfinished is the filter's word for every state that is work to do.
 const unfinished = "unfinished"
 
-var unfinishedStates = []adapter.State{adapter.Received, adapter.Reserved, adapter.Confirming, adapter.Declining}
-
 // stateChoices are the values of the state filter, in the order in which it offers them.
-var stateChoices = []string{
-	unfinished, string(adapter.InDoubt), string(adapter.Confirmed), string(adapter.Declined),
-	string(adapter.Received), string(adapter.Reserved), string(adapter.Confirming), string(adapter.Declining),
-}
-
-var kindChoices = []adapter.Kind{adapter.TopUp, adapter.Direct, adapter.Refund}
+var stateChoices = func() []string {
+	choices := []string{unfinished, string(adapter.InDoubt), string(adapter.Confirmed), string(adapter.Declined)}
+	for _, s := range adapter.Due {
+		choices = append(choices, string(s))
+	}
+	return choices
+}()
 
 // dayFormat is how a date stands in a filter: as browsers send it.
 const dayFormat = "2006-01-02"
@@ -91,7 +90,7 @@ func (h *handler) find(ctx context.Context, q string) (adapter.Payment, error) {
 }
 
 func (h *handler) paymentsPage(ctx context.Context, f frame) (*paymentsPage, error) {
-	p := &paymentsPage{frame: f, States: stateChoices, Kinds: kindChoices}
+	p := &paymentsPage{frame: f, States: stateChoices, Kinds: adapter.Kinds}
 	filter, err := h.filter(ctx, f, &p.Chosen)
 	if err != nil {
 		return nil, err
@@ -122,13 +121,13 @@ func (h *handler) filter(ctx context.Context, f frame, c *choice) (adapter.Payme
 	switch {
 	case c.State == "":
 	case c.State == unfinished:
-		filter.States = unfinishedStates
+		filter.States = adapter.Due
 	case slices.Contains(stateChoices, c.State):
 		filter.States = []adapter.State{adapter.State(c.State)}
 	default:
 		c.Wrong = "state"
 	}
-	if kind := adapter.Kind(c.Kind); slices.Contains(kindChoices, kind) {
+	if kind := adapter.Kind(c.Kind); slices.Contains(adapter.Kinds, kind) {
 		filter.Kinds = []adapter.Kind{kind}
 	} else if kind != "" {
 		c.Wrong = "kind"

@@ -135,7 +135,7 @@ func roleOf(s adapter.State) page.Role {
 		return page.OK
 	case adapter.Declined:
 		return page.Ended
-	case adapter.InDoubt:
+	case adapter.InDoubt, adapter.CaptureRefused, adapter.ReleaseRefused:
 		return page.Doubt
 	}
 	return page.Wait

@@ -61,7 +61,7 @@ func TestMigrateKeepsPayments(t *testing.T) {
 			t.Errorf("%s is taken", what)
 		}
 	}
-	if err := do(`UPDATE payments SET state = 'capturing' WHERE num = 4`); err != nil {
+	if err := do(`UPDATE payments SET state = 'capture_refused' WHERE num = 4`); err != nil {
 		t.Error(err)
 	}
 }

@@ -447,7 +447,7 @@ func (p *Pool) observe(ctx context.Context, step adapter.Step, after adapter.Pay
 	switch e.Kind {
 	case adapter.EventRetry:
 		level = slog.LevelWarn
-	case adapter.EventInDoubt:
+	case adapter.EventInDoubt, adapter.EventMoveRefused:
 		level = slog.LevelError
 	}
 	if !p.cfg.Log.Enabled(ctx, level) {

@@ -17,6 +17,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"github.com/partnerkit/partnerkit/adapter"
 	"github.com/partnerkit/partnerkit/adapter/web"
 	"github.com/partnerkit/partnerkit/cmd/internal/settings"
 )
@@ -87,7 +88,10 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		kong.Writers(stdout, stderr),
 		kong.Exit(func(code int) { exit = code }),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}),
-		kong.Vars{"version": version, "log_format": defaultLogFormat(stderr), "account": account()},
+		kong.Vars{
+			"version": version, "log_format": defaultLogFormat(stderr), "account": account(),
+			"states": listed(adapter.States), "due_states": listed(adapter.Due),
+		},
 	)
 	if err != nil { // a mistake in the tags above
 		_, _ = fmt.Fprintln(stderr, "adapter:", err)

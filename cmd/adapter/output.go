@@ -51,6 +51,15 @@ func (t *table) String() string {
 	return b.String()
 }
 
+// listed is a list of words for a sentence.
+func listed[T ~string](words []T) string {
+	var list []string
+	for _, w := range words {
+		list = append(list, string(w))
+	}
+	return strings.Join(list, ", ")
+}
+
 // stamp is a time as commands print it: RFC 3339, UTC; "" for none.
 func stamp(t time.Time) string {
 	if t.IsZero() {

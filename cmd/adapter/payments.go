@@ -76,7 +76,7 @@ type listPaymentsCmd struct {
 	databaseFlags
 	outputFlags
 	User   string          `placeholder:"HASH" help:"Only this user's."`
-	State  []adapter.State `placeholder:"STATE" help:"Only in these states: received, reserved, confirming, capturing, confirmed, releasing, declining, declined, in_doubt."`
+	State  []adapter.State `placeholder:"STATE" help:"Only in these states: ${states}."`
 	Kind   []adapter.Kind  `placeholder:"KIND" help:"Only of these kinds: topup, direct, refund."`
 	Before int64           `placeholder:"NUM" help:"Go on before this payment."`
 	Limit  int             `default:"50" placeholder:"N" help:"How many at most. Default: ${default}."`
@@ -91,7 +91,7 @@ func (c listPaymentsCmd) Run(ctx context.Context, out io.Writer, log *slog.Logge
 		}
 	}
 	for _, k := range c.Kind {
-		if !slices.Contains([]adapter.Kind{adapter.TopUp, adapter.Direct, adapter.Refund}, k) {
+		if !slices.Contains(adapter.Kinds, k) {
 			faults = append(faults, fmt.Errorf("--kind: %q is no kind; see --help", k))
 		}
 	}

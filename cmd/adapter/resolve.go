@@ -26,6 +26,8 @@ type resolveCmd struct {
 func (resolveCmd) Help() string {
 	return `A payment is in doubt when the platform refused it after an earlier call that may have been carried out; its money stays reserved. Look at what the platform shows for the user before deciding: nobody asks again.
 
+A payment is capture_refused or release_refused when the partner's billing refuses what it owes. Mend the billing, and it ends by itself; or put the billing's books right by hand, and say so: --confirm for capture_refused, since the platform has it, --decline for release_refused.
+
 Examples:
   adapter payments list --state in_doubt
   adapter payments resolve 41 --confirm --by "Anna Petrova" --reason "balance grew by 100.00 on 3 November, ticket 1207"`

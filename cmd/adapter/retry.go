@@ -18,7 +18,7 @@ type retryCmd struct {
 	databaseFlags
 	outputFlags
 	ID     []string        `arg:"" optional:"" help:"Payments by id or number; otherwise they are chosen by the flags."`
-	State  []adapter.State `placeholder:"STATE" help:"In these states: received, reserved, confirming, capturing, releasing, declining."`
+	State  []adapter.State `placeholder:"STATE" help:"In these states: ${due_states}."`
 	User   string          `placeholder:"HASH" help:"Only this user's."`
 	Kind   []adapter.Kind  `placeholder:"KIND" help:"Only of these kinds: topup, direct, refund."`
 	Before time.Time       `placeholder:"TIME" help:"Only those received before this time, for example 2026-05-04T00:00:00Z."`
@@ -41,16 +41,14 @@ type retried struct {
 	Result string `json:"result"`
 }
 
-var retryable = []adapter.State{adapter.Received, adapter.Reserved, adapter.Confirming, adapter.Capturing, adapter.Releasing, adapter.Declining}
-
 func (c retryCmd) faults() (faults []error) {
 	for _, s := range c.State {
-		if !slices.Contains(retryable, s) {
-			faults = append(faults, fmt.Errorf("--state: %q is no state that has tries ahead: received, reserved, confirming, capturing, releasing, declining", s))
+		if !slices.Contains(adapter.Due, s) {
+			faults = append(faults, fmt.Errorf("--state: %q is no state that has tries ahead: %s", s, listed(adapter.Due)))
 		}
 	}
 	for _, k := range c.Kind {
-		if !slices.Contains([]adapter.Kind{adapter.TopUp, adapter.Direct, adapter.Refund}, k) {
+		if !slices.Contains(adapter.Kinds, k) {
 			faults = append(faults, fmt.Errorf("--kind: %q is no kind; see --help", k))
 		}
 	}

@@ -18,7 +18,7 @@ import (
 // Whatever a flag is called that holds a secret, it has the type that hides it.
 func TestSecretFlagsAreSecret(t *testing.T) {
 	var c cli
-	app, err := kong.New(&c, kong.Vars{"version": "", "log_format": "", "account": ""})
+	app, err := kong.New(&c, kong.Vars{"version": "", "log_format": "", "account": "", "states": "", "due_states": ""})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -105,10 +105,10 @@ const (
 
 // stateRoles are the states that have a word in the kit's catalogue.
 var stateRoles = map[string]Role{
-	"received": Wait, "reserved": Wait, "confirming": Wait, "declining": Wait, "waiting": Wait,
+	"received": Wait, "reserved": Wait, "confirming": Wait, "capturing": Wait, "releasing": Wait, "declining": Wait, "waiting": Wait,
 	"confirmed": OK, "done": OK,
 	"declined": Ended, "refused": Ended, "expired": Ended,
-	"in_doubt": Doubt,
+	"in_doubt": Doubt, "capture_refused": Doubt, "release_refused": Doubt,
 	"failed":   Bad, "conflict": Bad,
 }
 
