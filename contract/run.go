@@ -148,7 +148,7 @@ func (r *runner) begin(ctx context.Context, target *Target) (err error) {
 		}
 	} else if err := target.Platform.reachable(ctx); err != nil {
 		return err
-	} else if e.sinks, err = newSinks(); err != nil {
+	} else if e.sinks, err = newSinks(target.Platform.Through); err != nil {
 		return err
 	}
 	r.choose()

@@ -140,6 +140,10 @@ type PlatformTarget struct {
 	Integra   *IntegraTarget   `yaml:"integra"`
 	AnyMoney  *AnyMoneyTarget  `yaml:"anymoney"`
 	Robokassa *RobokassaTarget `yaml:"robokassa"`
+
+	// Through, if not nil, is told at which address the suite listens for what the platform
+	// sends, and returns the one under which the platform reaches it.
+	Through func(address string) string `yaml:"-"`
 }
 
 // IntegraTarget is Integra and a partner there.
