@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 
 	"github.com/partnerkit/partnerkit/contract/integra"
 	"github.com/partnerkit/partnerkit/contract/money"
@@ -177,11 +178,13 @@ func (m *member) pays(sum, hash string) reply {
 	return m.t.ask(integra.DoPayment, m.cred(), integra.DoPaymentArgs{PaymentSum: integra.Text(sum), PaymentHash: hash, UserLogin: m.login})
 }
 
-// opens loads the user's page with a notification URL.
-func (m *member) opens(template string) answer {
+// opens loads the user's page with a notification URL, from which the platform knows it.
+func (m *member) opens(template string) {
 	address, err := m.t.env.sealed(integra.CryptLogin, m.cred(), integra.LoginArgs{Login: m.login, Hash: m.hash, PaymentNotifyURL: template}, nil)
 	m.t.set(err)
-	return m.t.send("cryptLogin", http.MethodGet, address, "", nil)
+	if a := m.t.send("cryptLogin", http.MethodGet, address, "", nil); a.status != http.StatusOK || !strings.HasPrefix(a.header.Get("Content-Type"), "text/html") {
+		m.t.failAt(a.index, "200 with the user's page", a.String())
+	}
 }
 
 // announced presses "top up" and returns the id of the payment.

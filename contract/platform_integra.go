@@ -388,7 +388,7 @@ func payChecks() []Check {
 			t.parallel(10, func(int) { u.pays("100", hash) })
 			u.holds("100")
 		}},
-		{Title: Text{"A paymentHash of another user is free", "paymentHash, взятый другим пользователем, не мешает"}, Severity: Should, Run: func(t *T) {
+		{Title: Text{"A payment credits its own user alone", "Платёж зачисляется только своему пользователю"}, Run: func(t *T) {
 			a, b := t.member(), t.member()
 			t.yes(a.pays("100", t.dice.token(32)))
 			t.yes(b.pays("200", t.dice.token(32)))

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -95,20 +96,30 @@ var uncatchable = map[string]string{
 	"INT-ACQUIRER-02": "an adapter hears nothing of such a payment, so it has no occasion to do wrong",
 }
 
-// adapterChecks are the checks that mutants of adapters prove. Those of platforms (P…) have no
-// mutants yet; the stand-in passes them, and no more is known of them.
-func adapterChecks() []contract.Check {
-	return slices.DeleteFunc(contract.Checks(), func(c contract.Check) bool { return strings.HasPrefix(c.ID, "P") })
+// defects are those of adapters and of platforms.
+func defects() []mutant.Defect {
+	all := mutant.Adapters()
+	for _, d := range mutant.Platforms() {
+		all = append(all, d.Defect)
+	}
+	return all
+}
+
+// judged are the checks that mutants prove. Those of Any.Money and Robokassa have none yet.
+func judged() []contract.Check {
+	return slices.DeleteFunc(contract.Checks(), func(c contract.Check) bool {
+		return strings.HasPrefix(c.ID, "PA-") || strings.HasPrefix(c.ID, "PR-")
+	})
 }
 
 // Every check catches a mutant, or there is a reason why not.
 func TestEveryCheckCatches(t *testing.T) {
 	t.Parallel()
 	by := catchers()
-	for _, c := range adapterChecks() {
+	for _, c := range judged() {
 		switch why := uncatchable[c.ID]; {
 		case len(by[c.ID]) == 0 && why == "":
-			t.Errorf("%s catches no mutant", c.ID)
+			t.Errorf("%s (%s) catches no mutant", c.ID, c.Title.En)
 		case len(by[c.ID]) > 0 && why != "":
 			t.Errorf("%s catches %v, and yet cannot: %s", c.ID, by[c.ID], why)
 		}
@@ -119,10 +130,12 @@ func TestEveryCheckCatches(t *testing.T) {
 	}
 }
 
-// catchers are the defects that each check catches.
+// catchers are the defects that each check catches, those first that few others catch.
 func catchers() map[string][]string {
+	all := defects()
+	slices.SortStableFunc(all, func(a, b mutant.Defect) int { return len(a.Catch) - len(b.Catch) })
 	by := map[string][]string{}
-	for _, d := range mutant.Adapters() {
+	for _, d := range all {
 		for _, id := range d.Catch {
 			by[id] = append(by[id], d.ID)
 		}
@@ -134,21 +147,27 @@ func catchers() map[string][]string {
 func TestTableIsCurrent(t *testing.T) {
 	t.Parallel()
 	var b strings.Builder
-	b.WriteString("# Mutants\n\nThe contract suite is tested with adapters that have exactly one deliberate defect each\n" +
-		"(package `contract/mutant`). Each must be caught by the checks beside it, and each check of adapters must\n" +
-		"catch one. The checks of platforms have no mutants yet.\n\n" +
+	b.WriteString("# Mutants\n\nThe contract suite is tested with adapters and platforms that have exactly one deliberate defect each\n" +
+		"(package `contract/mutant`). Each must be caught by the checks beside it, and each check must catch one.\n" +
+		"A mutant of a platform is the stand-in behind a layer that changes, swallows, repeats or invents a message.\n\n" +
 		"This table is written by `go test ./contract/mutant -run TestTableIsCurrent -update`; the tests of that package prove it.\n")
-	section := func(title string, defects []mutant.Defect) {
-		fmt.Fprintf(&b, "\n## %s: %d\n\n| defect | what it does | caught by |\n|---|---|---|\n", title, len(defects))
-		for _, d := range defects {
-			fmt.Fprintf(&b, "| `%s` | %s | %s |\n", d.ID, strings.ReplaceAll(d.What, "|", "\\|"), strings.Join(d.Catch, ", "))
-		}
+	adapters, platforms := mutant.Adapters(), mutant.Platforms()
+	fmt.Fprintf(&b, "\n## Adapters: %d\n\n| defect | what it does | caught by |\n|---|---|---|\n", len(adapters))
+	for _, d := range adapters {
+		fmt.Fprintf(&b, "| `%s` | %s | %s |\n", d.ID, cell(d.What), strings.Join(d.Catch, ", "))
 	}
-	section("Adapters", mutant.Adapters())
-	b.WriteString("\n## What each check catches\n\n| check | mutants |\n|---|---|\n")
+	fmt.Fprintf(&b, "\n## Platforms: %d\n\n| defect | what it does | what that costs | caught by |\n|---|---|---|---|\n", len(platforms))
+	for _, d := range platforms {
+		fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", d.ID, cell(d.What), cell(d.Costs), strings.Join(ranges(d.Catch), ", "))
+	}
+	b.WriteString("\n## What each check catches\n\nThe mutants first that the fewest other checks catch, and no more than five of them.\n\n| check | mutants |\n|---|---|\n")
 	by := catchers()
-	for _, c := range adapterChecks() {
-		what := strings.Join(by[c.ID], ", ")
+	for _, c := range judged() {
+		caught := by[c.ID]
+		what := strings.Join(caught[:min(len(caught), 5)], ", ")
+		if more := len(caught) - 5; more > 0 {
+			what += fmt.Sprintf(" and %d more", more)
+		}
 		if what == "" {
 			what = "none: " + uncatchable[c.ID]
 		}
@@ -166,18 +185,47 @@ func TestTableIsCurrent(t *testing.T) {
 	}
 }
 
+// cell is a text in a table.
+func cell(text string) string { return strings.ReplaceAll(text, "|", "\\|") }
+
+// ranges are ids with those that follow each other put together: PI-CALL-01…04.
+func ranges(list []string) (short []string) {
+	split := func(id string) (area string, n int) {
+		at := strings.LastIndexByte(id, '-')
+		n, _ = strconv.Atoi(id[at+1:])
+		return id[:at], n
+	}
+	for i := 0; i < len(list); {
+		area, n := split(list[i])
+		j := i + 1
+		for ; j < len(list); j++ {
+			if other, m := split(list[j]); other != area || m != n+j-i {
+				break
+			}
+		}
+		switch last := list[j-1]; j - i {
+		case 1, 2:
+			short = append(short, list[i:j]...)
+		default:
+			short = append(short, list[i]+"…"+strings.TrimPrefix(last, area+"-"))
+		}
+		i = j
+	}
+	return short
+}
+
 // No defect is named twice, and there are as many as are promised.
 func TestDefectsAreMany(t *testing.T) {
 	t.Parallel()
 	var names []string
-	for _, d := range mutant.Adapters() {
+	for _, d := range defects() {
 		names = append(names, d.ID)
 		if d.What == "" || len(d.Catch) == 0 {
 			t.Errorf("%s says nothing about itself", d.ID)
 		}
 	}
 	slices.Sort(names)
-	if n := len(slices.Compact(names)); n != len(mutant.Adapters()) || n < 50 {
-		t.Errorf("%d different defects of %d; want all different, and 50 at least", n, len(mutant.Adapters()))
+	if n := len(slices.Compact(names)); n != len(defects()) || n < 50 {
+		t.Errorf("%d different defects of %d; want all different, and 50 at least", n, len(defects()))
 	}
 }

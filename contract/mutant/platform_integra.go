@@ -164,12 +164,12 @@ func without(name string, method integra.Method) wrap {
 // name says so.
 func set(name string, value any) wrap {
 	return settings("/settings", func(_ *message, body map[string]any) {
-		to := object(body["integra"])
+		to, at := object(body["integra"]), name
 		if inside, ok := strings.CutPrefix(name, "notify."); ok {
-			to, name = object(to["notify"]), inside
+			to, at = object(to["notify"]), inside
 		}
-		if _, there := to[name]; there {
-			to[name] = value
+		if _, there := to[at]; there {
+			to[at] = value
 		}
 	})
 }
@@ -381,12 +381,12 @@ func integraUsers(add adding) {
 		add(fmt.Sprintf("99-for-%d", from), fmt.Sprintf("Gives code 99 instead of %d", from), "Partners branch on the code: a new hash is not tried, or for ever", recodes(from, integra.CodeInternal))
 	}
 	add("logins-twice", "Takes a login that is taken", "Two people share one login, and one pays for the other", asked(func(m *message, args map[string]any) {
-		if m.p.remember("taken "+text(args["username"]), "taken") != "" {
-			args["username"] = text(args["username"]) + "-2"
+		if login := text(args["username"]); login != "" && m.p.remember("taken "+login, "yes") != "" {
+			args["username"] = login + "-2"
 		}
 	}, integra.CreateUser))
 	add("hashes-twice", "Takes a hash that is taken", "Two people share one account", asked(func(m *message, args map[string]any) {
-		if m.p.remember("hash "+text(args["hash"]), "taken") != "" {
+		if hash := text(args["hash"]); hash != "" && m.p.remember("hash "+hash, "taken") != "" {
 			args["hash"] = fresh()
 		}
 	}, integra.CreateUser))
@@ -407,7 +407,7 @@ func integraUsers(add adding) {
 	}, integra.CreateUser))
 	add("burns-logins", "Keeps the login of a refused createUser", "The user can never register", calls(func(m *message) {
 		login := text(m.args()["username"])
-		if m.p.recall("burnt "+login) != "" {
+		if login != "" && m.p.recall("burnt "+login) != "" {
 			m.refuses(integra.CodeHashTaken, "the login is taken")
 			return
 		}
@@ -507,8 +507,14 @@ func integraMoney(add adding) {
 		m.pass()
 	}, integra.DoPayment))
 	for _, bad := range []struct{ id, sum, meant string }{
-		{"nothing", "", "100"}, {"zero", "0", "100"}, {"words", "abc", "100"}, {"exponents", "1e3", "1000"},
-		{"commas", "1,5", "1.5"}, {"tenths-of-kopecks", "1.005", "1.01"}, {"nan", "NaN", "100"}, {"overflow", "99999999999999999999", "7766279631452241919"},
+		{"nothing", "", "100"},
+		{"zero", "0", "100"},
+		{"words", "abc", "100"},
+		{"exponents", "1e3", "1000"},
+		{"commas", "1,5", "1.5"},
+		{"tenths-of-kopecks", "1.005", "1.01"},
+		{"nan", "NaN", "100"},
+		{"overflow", "99999999999999999999", "7766279631452241919"},
 	} {
 		add("pays-"+bad.id, fmt.Sprintf("Takes the sum %q for %s", bad.sum, bad.meant), "Money is credited that nobody meant to pay", sum(func(s string) string {
 			if s == bad.sum {
@@ -618,6 +624,7 @@ func integraSettling(add adding) {
 	}, integra.ConfirmPayment))
 	add("confirms-the-declined", "Answers yes to a confirmation after a decline", "The partner charges the user for a payment that was declined", overlooks(integra.CodePaymentFinal, integra.ConfirmPayment))
 	add("declines-the-confirmed", "Answers yes to a decline after a confirmation", "The partner gives back what was credited", overlooks(integra.CodePaymentFinal, integra.DeclinePayment))
+	add("says-yes-to-both", "Answers yes to confirmation and decline of one payment", "The partner charges and gives back as it likes, and the platform credits one of them", overlooks(integra.CodePaymentFinal, settling...))
 	add("settles-what-is-not-there", "Answers yes to payments that are not there", "The partner charges the user for a payment of nobody", overlooks(integra.CodePaymentNotFound, settling...))
 	add("takes-any-amount", "Answers yes to another amount than was announced", "The partner charges one sum, and another is credited", overlooks(integra.CodeAmountDiffers, integra.ConfirmPayment))
 	add("credits-what-was-announced", "Credits the announced amount whatever is confirmed", "The partner charges one sum, and another is credited", announcing(func(m *message, payment map[string]any) {
@@ -665,8 +672,8 @@ func integraNotices(add adding) {
 	const lost = "The partner does not learn of the payment, and the user has paid for nothing"
 	add("posts", "Announces by POST", lost, told(func(m *message) { m.verb = http.MethodPost }))
 	add("announces-nothing", "Announces no payment", lost, told(func(m *message) { m.says(http.StatusOK, "text/plain", "") }))
-	add("announces-every-other", "Announces every other payment", lost, told(func(m *message) {
-		if m.p.remember("told", m.p.recall("told")+"x"); len(m.p.recall("told"))%2 == 0 {
+	add("announces-one-of-each-user", "Announces only the first payment of a user", lost, told(func(m *message) {
+		if first := m.p.remember("first of "+m.path, cmp.Or(m.p.recall("first of "+m.path), m.query)); first != "" && first != m.query {
 			m.says(http.StatusOK, "text/plain", "")
 		}
 	}))
@@ -724,8 +731,8 @@ func integraNotices(add adding) {
 		}
 	}))
 	add("numbers-repeats", "Adds the number of the try", "The partner takes a repeat for another payment", told(func(m *message) {
-		m.p.remember("tries", m.p.recall("tries")+"x")
-		if n := len(m.p.recall("tries")); n > 1 {
+		m.p.remember("tries "+m.path, m.p.recall("tries "+m.path)+"x")
+		if n := len(m.p.recall("tries " + m.path)); n > 1 {
 			m.query += fmt.Sprintf("&try=%d", n)
 		}
 	}))

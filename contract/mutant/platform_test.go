@@ -4,8 +4,8 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -35,7 +35,7 @@ func platform(t *testing.T, d mutant.PlatformDefect) *contract.Target {
 	}
 	t.Cleanup(p.Close)
 	target := p.Target()
-	target.Limits = contract.Limits{Settle: 2500 * time.Millisecond, Check: 20 * time.Second}
+	target.Limits = contract.Limits{Settle: 1500 * time.Millisecond, Check: 20 * time.Second}
 	return target
 }
 
@@ -81,6 +81,32 @@ func TestPlatformsAreCaught(t *testing.T) {
 	})
 }
 
+// luck is kills that depend on which of two calls comes first.
+var luck = map[string][]string{
+	"pi-confirms-the-declined":  {"PI-CONFIRM-08"},
+	"pi-declines-the-confirmed": {"PI-CONFIRM-08"},
+}
+
+// catching returns those of the checks that d.Catch names which catch the mutant.
+func catching(t *testing.T, d mutant.PlatformDefect) (ids []string) {
+	t.Helper()
+	report, err := contract.Run(t.Context(), platform(t, d), contract.Options{Only: d.Catch, Seed: 1})
+	if err != nil {
+		t.Errorf("%s: %v", d.ID, err)
+		return nil
+	}
+	for i := range report.Results {
+		switch r := &report.Results[i]; r.Outcome {
+		case contract.Failed, contract.Advice:
+			ids = append(ids, r.ID)
+		case contract.Errored:
+			t.Logf("%s: %s: no verdict: %s", d.ID, r.ID, r.Why)
+		case contract.Passed, contract.Skipped, contract.Accepted, contract.NotRun:
+		}
+	}
+	return ids
+}
+
 // With -judge, every mutant of a platform is tried with every check of its protocol.
 func TestJudgePlatforms(t *testing.T) {
 	t.Parallel()
@@ -89,27 +115,17 @@ func TestJudgePlatforms(t *testing.T) {
 	}
 	defects := mutant.Platforms()
 	lines := make([]string, len(defects))
-	var mu sync.Mutex
 	atOnce(len(defects), func(i int) {
 		d := defects[i]
 		if strings.HasPrefix(d.ID, *named) {
-			report, err := contract.Run(t.Context(), platform(t, d), contract.Options{Only: []string{d.Area + "-*"}, Seed: 1})
-			if err != nil {
-				t.Errorf("%s: %v", d.ID, err)
-				return
-			}
-			d.Catch = nil
-			for j := range report.Results {
-				switch r := &report.Results[j]; r.Outcome {
-				case contract.Failed, contract.Advice:
-					d.Catch = append(d.Catch, r.ID)
-				case contract.Errored:
-					t.Logf("%s: %s: %s", d.ID, r.ID, r.Why)
+			d.Catch = []string{d.Area + "-*"}
+			for range 3 { // what only sometimes catches a mutant is no kill
+				if len(d.Catch) > 0 {
+					d.Catch = catching(t, d)
 				}
 			}
-			mu.Lock()
-			t.Logf("%s: %d kills in %d ms", d.ID, len(d.Catch), report.TookMS)
-			mu.Unlock()
+			d.Catch = slices.DeleteFunc(d.Catch, func(id string) bool { return slices.Contains(luck[d.ID], id) })
+			t.Logf("%s: %d kills", d.ID, len(d.Catch))
 		}
 		lines[i] = fmt.Sprintf("%s: %s\n", d.ID, strings.Join(d.Catch, " "))
 	})
