@@ -3,6 +3,7 @@ package cmd_test
 import (
 	"bytes"
 	"encoding/json"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -10,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/partnerkit/partnerkit/contract"
+	"github.com/partnerkit/partnerkit/mockplatform"
 )
 
 // judge runs `contract run` with the real binary and returns its report.
@@ -54,10 +56,33 @@ func example(t *testing.T, name, program, instead string) (file string) {
 	return file
 }
 
-// Our adapter keeps the agreement: every check, with its real processes killed on the way.
-func TestContractOfTheAdapter(t *testing.T) {
+// Our adapter and the example in PHP keep the agreement, judged at the same time against one
+// stand-in: neither run disturbs the other, and both leave nothing there.
+func TestContract(t *testing.T) {
 	t.Parallel()
-	r := judge(t, example(t, "target-adapter.yaml", "../../bin/adapter", binaries.Adapter))
+	platform := mockplatform.Start(t)
+	t.Run("runs", func(t *testing.T) {
+		shared := []string{"--platform", platform.ControlURL(), "--platform-url", platform.PlatformURL()}
+		t.Run("adapter", func(t *testing.T) { contractOfTheAdapter(t, shared) })
+		t.Run("PHP", func(t *testing.T) { contractOfThePHPAdapter(t, shared) })
+	})
+	if n := len(platform.Integra().Users()); n > 0 {
+		t.Errorf("%d users in the world that everybody shares; want none", n)
+	}
+	var left struct{ Namespaces []string }
+	res, err := http.Get(platform.ControlURL() + "/ns") //nolint:noctx // it does not wait
+	must(t, err)
+	must(t, json.NewDecoder(res.Body).Decode(&left))
+	must(t, res.Body.Close())
+	if len(left.Namespaces) > 0 {
+		t.Errorf("namespaces %v are left; want none", left.Namespaces)
+	}
+}
+
+// Every check, with the adapter's real processes killed on the way.
+func contractOfTheAdapter(t *testing.T, shared []string) {
+	t.Parallel()
+	r := judge(t, example(t, "target-adapter.yaml", "../../bin/adapter", binaries.Adapter), shared...)
 	for i := range r.Results {
 		x := &r.Results[i]
 		if x.Outcome == contract.Skipped && x.Area != "INT-ACQUIRER" {
@@ -66,8 +91,7 @@ func TestContractOfTheAdapter(t *testing.T) {
 	}
 }
 
-// The example in PHP keeps it as well.
-func TestContractOfThePHPAdapter(t *testing.T) {
+func contractOfThePHPAdapter(t *testing.T, shared []string) {
 	t.Parallel()
 	out, err := exec.CommandContext(t.Context(), "php", "-r", `echo json_encode([extension_loaded("pdo_sqlite"), extension_loaded("curl")]);`).Output()
 	if err != nil || strings.TrimSpace(string(out)) != "[true,true]" {
@@ -78,7 +102,7 @@ func TestContractOfThePHPAdapter(t *testing.T) {
 	}
 	script, err := filepath.Abs("../docs/examples/php-adapter/run.sh")
 	must(t, err)
-	r := judge(t, example(t, "target-php-adapter.yaml", "php-adapter/run.sh", script))
+	r := judge(t, example(t, "target-php-adapter.yaml", "php-adapter/run.sh", script), shared...)
 	if r.Counts.Passed < 100 {
 		t.Errorf("%d checks passed; want at least 100", r.Counts.Passed)
 	}

@@ -181,7 +181,7 @@ func directChecks() []Check {
 			Clause: clauseDirect, Needs: pay, Users: []string{"1000"},
 			Run: func(t *T) {
 				u := t.users[0]
-				u.pay("250.5", t.dice.token(16))
+				u.pay("250.5", t.fresh())
 				u.has("749.50", "250.50")
 			},
 		},
@@ -190,7 +190,7 @@ func directChecks() []Check {
 			Clause: clauseMethods, Needs: pay, Users: []string{"1000"},
 			Run: func(t *T) {
 				u := t.users[0]
-				u.pay("250", t.dice.token(16))
+				u.pay("250", t.fresh())
 				u.has("750", "250")
 				for _, e := range u.calls(integra.DoPayment, "") {
 					if len(e.arg("paymentHash")) != 32 || e.arg("userLogin") != u.login || !sameAmount(e.arg("paymentSum"), "250") {
@@ -204,7 +204,7 @@ func directChecks() []Check {
 			Clause: clauseDirect, Needs: pay, Users: []string{"100"},
 			Run: func(t *T) {
 				u := t.users[0]
-				if u.pay("100.01", t.dice.token(16)) {
+				if u.pay("100.01", t.fresh()) {
 					t.fail("the adapter refusing", "the adapter said yes")
 				}
 				u.has("100", "0")
@@ -215,7 +215,7 @@ func directChecks() []Check {
 			ID: "INT-DIRECT-04", Title: Text{"The same payment asked for twice is made once", "Платёж, запрошенный дважды, делается один раз"},
 			Clause: clauseDirect, Needs: pay, Users: []string{"1000"},
 			Run: func(t *T) {
-				u, key := t.users[0], t.dice.token(16)
+				u, key := t.users[0], t.fresh()
 				u.pay("100", key)
 				u.pay("100", key)
 				u.has("900", "100")
@@ -225,7 +225,7 @@ func directChecks() []Check {
 			ID: "INT-DIRECT-05", Title: Text{"The same payment asked for twice at once is made once", "Платёж, запрошенный дважды одновременно, делается один раз"},
 			Clause: clauseDirect, Needs: pay, Users: []string{"1000"},
 			Run: func(t *T) {
-				u, key := t.users[0], t.dice.token(16)
+				u, key := t.users[0], t.fresh()
 				t.parallel(3, func(int) { u.pay("100", key) })
 				u.has("900", "100")
 			},
@@ -235,7 +235,7 @@ func directChecks() []Check {
 			Clause: clauseMethods, Needs: pay, Users: []string{"1000"},
 			Run: func(t *T) {
 				u := t.users[0]
-				u.pay("100", t.dice.token(16))
+				u.pay("100", t.fresh())
 				u.has("900", "100")
 				u.never(integra.ConfirmPayment)
 			},
@@ -245,7 +245,7 @@ func directChecks() []Check {
 			Clause: clauseOpen, Needs: pay, Users: []string{"1000"}, Scene: Scene{"lost_answers": "error", "payment_hash_reused": "success"},
 			Run: func(t *T) {
 				u := t.users[0]
-				u.pay("100", t.dice.token(16))
+				u.pay("100", t.fresh())
 				u.has("900", "100")
 			},
 		},
@@ -255,7 +255,7 @@ func directChecks() []Check {
 			Run: func(t *T) {
 				u := t.users[0]
 				u.mayDoubt()
-				u.pay("100", t.dice.token(16))
+				u.pay("100", t.fresh())
 				t.until(t.env.limits.Settle, "doPayment repeated under the same paymentHash", func() (bool, string) {
 					calls := u.calls(integra.DoPayment, "")
 					return len(calls) >= 2, times(len(calls))
@@ -275,7 +275,7 @@ func directChecks() []Check {
 			Run: func(t *T) {
 				u := t.users[0]
 				for _, sum := range []string{"0", "-5", "1.005", "1e2", "abc"} {
-					if u.pay(sum, t.dice.token(16)) {
+					if u.pay(sum, t.fresh()) {
 						t.fail("a refusal of "+sum, "the adapter said yes")
 					}
 				}
@@ -301,7 +301,7 @@ func refundChecks() []Check {
 			Clause: clauseRefund, Needs: refund, Users: []string{"1000"},
 			Run: func(t *T) {
 				u, p := paid(t)
-				key := t.dice.token(16)
+				key := t.fresh()
 				u.refund(p.id, "40", key)
 				u.has("940", "60")
 				u.refund(p.id, "40", key) // asked for again: the same refund
@@ -320,7 +320,7 @@ func refundChecks() []Check {
 				u, p := paid(t)
 				second := u.topUp("50")
 				second.confirmed()
-				u.refund(p.id, "100", t.dice.token(16))
+				u.refund(p.id, "100", t.fresh())
 				u.has("950", "50")
 			},
 		},
@@ -329,7 +329,7 @@ func refundChecks() []Check {
 			Clause: clauseOpen, Needs: append(refund, NeedPay), Users: []string{"1000"}, Scene: Scene{"lost_answers": "drop", "payment_hash_reused": "success"},
 			Run: func(t *T) {
 				u, p := paid(t)
-				u.refund(p.id, "40", t.dice.token(16))
+				u.refund(p.id, "40", t.fresh())
 				u.has("940", "60")
 			},
 		},
@@ -340,12 +340,12 @@ func refundChecks() []Check {
 				u, p := paid(t)
 				u.topUp("50").confirmed()
 				u.has("850", "150")
-				if u.refund(p.id, "100.01", t.dice.token(16)) {
+				if u.refund(p.id, "100.01", t.fresh()) {
 					t.fail("the adapter refusing", "the adapter said yes")
 				}
-				u.refund(p.id, "60", t.dice.token(16))
+				u.refund(p.id, "60", t.fresh())
 				u.has("910", "90")
-				if u.refund(p.id, "60", t.dice.token(16)) {
+				if u.refund(p.id, "60", t.fresh()) {
 					t.fail("the adapter refusing the second part, 120 of 100 in all", "the adapter said yes")
 				}
 				u.has("910", "90")
@@ -358,8 +358,8 @@ func refundChecks() []Check {
 				u, p := paid(t)
 				second := u.topUp("50")
 				second.confirmed()
-				u.refund(p.id, "100", t.dice.token(16))
-				u.refund(second.id, "50", t.dice.token(16))
+				u.refund(p.id, "100", t.fresh())
+				u.refund(second.id, "50", t.fresh())
 				u.has("1000", "0")
 				if calls := u.calls(integra.DoPayment, ""); len(calls) < 2 {
 					t.fail("two refunds called", times(len(calls)))

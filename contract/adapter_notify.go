@@ -259,7 +259,7 @@ func paramChecks() []Check {
 			u := t.users[0]
 			p := u.topUp("137.31")
 			n := p.notice()
-			n.hash = t.dice.token(integra.HashLen)
+			n.hash = t.fresh()
 			a := t.deliver(n)
 			if a.err != nil || a.status >= 500 { // 200 and a decline later is right as well
 				t.failAt(a.index, "an answer that is no error of the server", a.String())

@@ -76,7 +76,7 @@ func proofChecks() []Check {
 		Users: []string{"1000"},
 		Run: func(t *T) {
 			u := t.users[0]
-			n := u.notice(t.dice.token(integra.HashLen), "100")
+			n := u.notice(t.fresh(), "100")
 			t.taken(t.deliver(n)) // it looks right: only the platform knows better
 			u.conserve()
 			u.has("1000", "0")

@@ -101,6 +101,11 @@ type platformPayment struct {
 	} `json:"attempts"`
 }
 
+// partner makes a partner known.
+func (c *control) partner(ctx context.Context, p Partner) error {
+	return c.do(ctx, http.MethodPut, "/integra/partners/"+p.Hash, map[string]string{"key": p.Key, "path": p.Path, "cipher": p.cipher()}, nil)
+}
+
 func (c *control) user(ctx context.Context, hash string) (u platformUser, err error) {
 	return u, c.do(ctx, http.MethodGet, "/integra/users/"+url.PathEscape(hash), nil, &u)
 }

@@ -126,7 +126,7 @@ func (t *T) tries(odd []string, make maker, bad func(string) bool, put func(n no
 	refuses := func(value string) (answer, bool) {
 		n := put(p.notice(), value)
 		if n.id == p.id && n.edit == nil {
-			n.id = t.dice.token(integra.HashLen) // an adapter that takes one value shall not take the others for repeats
+			n.id = t.fresh() // an adapter that takes one value shall not take the others for repeats
 		}
 		a := t.deliver(n)
 		return a, a.err == nil && a.status >= 400 && a.status <= 499

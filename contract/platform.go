@@ -60,7 +60,7 @@ func (t *T) partnerCred() integra.Credentials {
 
 // member makes a user.
 func (t *T) member() *member {
-	m := &member{t: t, login: t.env.login(t), hash: t.dice.token(integra.HashLen)}
+	m := &member{t: t, login: t.env.login(t), hash: t.fresh()}
 	r := t.ask(integra.CreateUser, t.partnerCred(), integra.CreateUserArgs{Username: m.login, Hash: m.hash})
 	t.yes(r)
 	m.key = r.text("cryptKey")

@@ -209,7 +209,7 @@ func userChecks() []Check {
 			t.no(create(t, integra.CreateUserArgs{Username: t.env.login(t), Hash: t.member().hash}), integra.CodeHashTaken)
 		}},
 		{Title: Text{"A taken login is refused", "Занятый логин отвергается"}, Run: func(t *T) {
-			t.no(create(t, integra.CreateUserArgs{Username: t.member().login, Hash: t.dice.token(32)}))
+			t.no(create(t, integra.CreateUserArgs{Username: t.member().login, Hash: t.fresh()}))
 		}},
 		{Title: Text{"A hash of 31 characters is refused with code 4", "Хеш из 31 символа отвергается с кодом 4"}, Run: func(t *T) {
 			t.no(create(t, map[string]string{"username": t.env.login(t), "hash": t.dice.token(31)}), integra.CodeHashLength)
@@ -218,7 +218,7 @@ func userChecks() []Check {
 			t.no(create(t, map[string]string{"username": t.env.login(t), "hash": t.dice.token(33)}), integra.CodeHashLength)
 		}},
 		{Title: Text{"createUser without a login is refused with code 1", "createUser без логина отвергается с кодом 1"}, Run: func(t *T) {
-			t.no(create(t, map[string]string{"hash": t.dice.token(32)}), integra.CodeInvalid)
+			t.no(create(t, map[string]string{"hash": t.fresh()}), integra.CodeInvalid)
 		}},
 		{Title: Text{"createUser without a hash is refused", "createUser без хеша отвергается"}, Run: func(t *T) {
 			t.no(create(t, map[string]string{"username": t.env.login(t)}), integra.CodeInvalid, integra.CodeHashLength)
@@ -226,7 +226,7 @@ func userChecks() []Check {
 		{Title: Text{"A refused createUser leaves no trace: the login is free afterwards", "Отвергнутый createUser не оставляет следа: логин свободен"}, Run: func(t *T) {
 			login := t.env.login(t)
 			t.no(create(t, map[string]string{"username": login, "hash": "short"}))
-			t.yes(create(t, integra.CreateUserArgs{Username: login, Hash: t.dice.token(32)}))
+			t.yes(create(t, integra.CreateUserArgs{Username: login, Hash: t.fresh()}))
 		}},
 		{Title: Text{"cryptLogin shows the page", "cryptLogin показывает страницу"}, Run: func(t *T) { page(t, integra.CryptLogin) }},
 		{Title: Text{"iframe shows the page", "iframe показывает страницу"}, Run: func(t *T) { page(t, integra.Iframe) }},
@@ -245,11 +245,11 @@ func userChecks() []Check {
 		{Title: Text{"An archived user pays nothing", "Архивный пользователь ничего не платит"}, Severity: Should, Run: func(t *T) {
 			u := t.member()
 			t.yes(t.ask(integra.ArchiveUser, u.cred(), integra.PartnerArgs{Partner: t.env.partner.Hash}))
-			t.no(u.pays("100", t.dice.token(32)))
+			t.no(u.pays("100", t.fresh()))
 		}},
 		{Title: Text{"One user's key opens nothing of another", "Ключ одного пользователя не открывает чужого"}, Run: func(t *T) {
 			a, b := t.member(), t.member()
-			t.no(t.ask(integra.DoPayment, integra.Credentials{Hash: a.hash, Key: b.key}, integra.DoPaymentArgs{PaymentSum: "100", PaymentHash: t.dice.token(32), UserLogin: a.login}))
+			t.no(t.ask(integra.DoPayment, integra.Credentials{Hash: a.hash, Key: b.key}, integra.DoPaymentArgs{PaymentSum: "100", PaymentHash: t.fresh(), UserLogin: a.login}))
 			a.holds("0")
 		}},
 	}
@@ -298,7 +298,7 @@ func dataChecks() []Check {
 		}},
 		{Title: Text{"getFinSummaryByDate has date, balance, income and outcome", "getFinSummaryByDate несёт date, balance, income и outcome"}, Run: func(t *T) {
 			u := t.member()
-			t.yes(u.pays("100", t.dice.token(32)))
+			t.yes(u.pays("100", t.fresh()))
 			today := time.Now().UTC().Format(time.DateOnly)
 			if t.env.control != nil {
 				today = time.UnixMilli(t.at()).UTC().Format(time.DateOnly)
@@ -352,7 +352,7 @@ func payChecks() []Check {
 	checks := []Check{
 		{Title: Text{"doPayment returns a paymentId of digits and grows the balance at once", "doPayment возвращает paymentId из цифр и сразу увеличивает баланс"}, Run: func(t *T) {
 			u := t.member()
-			r := u.pays("100", t.dice.token(32))
+			r := u.pays("100", t.fresh())
 			t.yes(r)
 			if id := r.text("paymentId"); id == "" || strings.Trim(id, "0123456789") != "" {
 				t.failAt(r.index, "a paymentId of digits", oneLine(string(r.body), 200))
@@ -361,19 +361,19 @@ func payChecks() []Check {
 		}},
 		{Title: Text{"Kopecks are credited exactly", "Копейки зачисляются точно"}, Run: func(t *T) {
 			u := t.member()
-			t.yes(u.pays("1.15", t.dice.token(32)))
-			t.yes(u.pays("0.01", t.dice.token(32)))
-			t.yes(u.pays("1000000.10", t.dice.token(32)))
+			t.yes(u.pays("1.15", t.fresh()))
+			t.yes(u.pays("0.01", t.fresh()))
+			t.yes(u.pays("1000000.10", t.fresh()))
 			u.holds("1000001.26")
 		}},
 		{Title: Text{"A used paymentHash credits nothing again, where it is refused", "Использованный paymentHash ничего не зачисляет снова, где он отвергается"}, Needs: []Need{NeedControl}, Scene: Scene{"payment_hash_reused": "refuse"}, Clause: clauseOpen, Run: func(t *T) {
-			u, hash := t.member(), t.dice.token(32)
+			u, hash := t.member(), t.fresh()
 			t.yes(u.pays("100", hash))
 			t.no(u.pays("100", hash))
 			u.holds("100")
 		}},
 		{Title: Text{"A used paymentHash returns the same paymentId, where it is accepted, and credits nothing again", "Использованный paymentHash возвращает тот же paymentId, где он принимается, и ничего не зачисляет снова"}, Needs: []Need{NeedControl}, Scene: Scene{"payment_hash_reused": "success"}, Clause: clauseOpen, Run: func(t *T) {
-			u, hash := t.member(), t.dice.token(32)
+			u, hash := t.member(), t.fresh()
 			first := u.pays("100", hash)
 			t.yes(first)
 			second := u.pays("100", hash)
@@ -384,21 +384,21 @@ func payChecks() []Check {
 			u.holds("100")
 		}},
 		{Title: Text{"Ten equal doPayments at once credit one", "Десять одинаковых doPayment разом зачисляют один"}, Run: func(t *T) {
-			u, hash := t.member(), t.dice.token(32)
+			u, hash := t.member(), t.fresh()
 			t.parallel(10, func(int) { u.pays("100", hash) })
 			u.holds("100")
 		}},
 		{Title: Text{"A payment credits its own user alone", "Платёж зачисляется только своему пользователю"}, Run: func(t *T) {
 			a, b := t.member(), t.member()
-			t.yes(a.pays("100", t.dice.token(32)))
-			t.yes(b.pays("200", t.dice.token(32)))
+			t.yes(a.pays("100", t.fresh()))
+			t.yes(b.pays("200", t.fresh()))
 			a.holds("100")
 			b.holds("200")
 		}},
 		{Title: Text{"What is no sum is refused and credits nothing", "То, что не сумма, отвергается и ничего не зачисляет"}, Run: func(t *T) {
 			u := t.member()
 			for _, sum := range []string{"", "0", "abc", "1e3", "1,5", "1.005", "NaN", "99999999999999999999"} {
-				t.no(u.pays(sum, t.dice.token(32)))
+				t.no(u.pays(sum, t.fresh()))
 			}
 			u.holds("0")
 		}},
@@ -409,25 +409,25 @@ func payChecks() []Check {
 		}},
 		{Title: Text{"A negative sum is a refund and lowers the balance", "Отрицательная сумма — возврат, и уменьшает баланс"}, Clause: clauseRefund, Run: func(t *T) {
 			u := t.member()
-			t.yes(u.pays("100", t.dice.token(32)))
-			t.yes(u.pays("-40.5", t.dice.token(32)))
+			t.yes(u.pays("100", t.fresh()))
+			t.yes(u.pays("-40.5", t.fresh()))
 			u.holds("59.50")
 		}},
 		{Title: Text{"A refund beyond the balance is refused, where it is", "Возврат сверх баланса отвергается, где отвергается"}, Needs: []Need{NeedControl}, Scene: Scene{"refund_beyond_balance": "refuse"}, Clause: clauseOpen, Run: func(t *T) {
 			u := t.member()
-			t.yes(u.pays("100", t.dice.token(32)))
-			t.no(u.pays("-100.01", t.dice.token(32)))
+			t.yes(u.pays("100", t.fresh()))
+			t.no(u.pays("-100.01", t.fresh()))
 			u.holds("100")
 		}},
 		{Title: Text{"A refund beyond the balance makes it negative, where it is allowed", "Возврат сверх баланса делает его отрицательным, где это разрешено"}, Needs: []Need{NeedControl}, Scene: Scene{"refund_beyond_balance": "allow"}, Clause: clauseOpen, Run: func(t *T) {
 			u := t.member()
-			t.yes(u.pays("100", t.dice.token(32)))
-			t.yes(u.pays("-150", t.dice.token(32)))
+			t.yes(u.pays("100", t.fresh()))
+			t.yes(u.pays("-150", t.fresh()))
 			u.holds("-50")
 		}},
 		{Title: Text{"Numbers are taken as well as texts", "Числа принимаются наравне с текстом"}, Run: func(t *T) {
 			u := t.member()
-			t.yes(t.ask(integra.DoPayment, u.cred(), map[string]any{"paymentSum": json.Number("12.5"), "paymentHash": t.dice.token(32), "userLogin": u.login}))
+			t.yes(t.ask(integra.DoPayment, u.cred(), map[string]any{"paymentSum": json.Number("12.5"), "paymentHash": t.fresh(), "userLogin": u.login}))
 			u.holds("12.50")
 		}},
 	}
@@ -543,8 +543,8 @@ func settleChecks() []Check {
 		}},
 		{Title: Text{"A payment that is not there is refused", "Несуществующий платёж отвергается"}, Run: func(t *T) {
 			u := t.member()
-			t.no(u.confirms(t.dice.token(32), "100"))
-			t.no(u.declines(t.dice.token(32)))
+			t.no(u.confirms(t.fresh(), "100"))
+			t.no(u.declines(t.fresh()))
 			u.holds("0")
 		}},
 		{Title: Text{"Somebody else's payment is refused", "Чужой платёж отвергается"}, Run: func(t *T) {
@@ -697,7 +697,7 @@ func announceChecks() []Check {
 		{Title: Text{"A direct payment is not announced", "О прямом платеже не сообщается"}, Needs: []Need{NeedClock}, Run: func(t *T) {
 			u, s := t.member(), t.sink(nil)
 			u.opens(s.url + "/n?id={id}&amount={amount}")
-			t.yes(u.pays("100", t.dice.token(32)))
+			t.yes(u.pays("100", t.fresh()))
 			t.advance(time.Minute)
 			s.exactly(0)
 		}},

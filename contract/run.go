@@ -164,9 +164,7 @@ func (r *runner) adapter(ctx context.Context, a *AdapterTarget) (err error) {
 	e.partner = a.Partner
 	if e.partner == (Partner{}) {
 		e.partner = standInPartner
-	} else if err := e.control.do(ctx, http.MethodPut, "/integra/partners/"+e.partner.Hash, map[string]string{
-		"key": e.partner.Key, "path": e.partner.Path, "cipher": e.partner.cipher(),
-	}, nil); err != nil {
+	} else if err := e.control.partner(ctx, e.partner); err != nil {
 		return err
 	}
 	if r.folder, err = os.MkdirTemp("", "contract-"); err != nil {

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/partnerkit/partnerkit/contract/integra"
 )
 
 // T is what a check acts through: the target, its users, and the ways to end. Its methods
@@ -63,6 +65,12 @@ func (d *dice) below(n int) int {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.rng.IntN(n)
+}
+
+// fresh returns 32 hexadecimal digits, as hashes and ids are, that nobody has: not even from
+// a run with the same seed.
+func (t *T) fresh() string {
+	return (t.env.prefix[1:] + t.dice.token(integra.HashLen))[:integra.HashLen]
 }
 
 // record keeps an exchange for the report and returns its index.

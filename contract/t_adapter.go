@@ -49,7 +49,7 @@ func minus(a, b money.Amount) money.Amount { return plus(a, b.Neg()) }
 func (t *T) newUser(balance string) *User {
 	u := &User{t: t, login: t.env.login(t), funds: rub("0"), outside: rub("0")}
 	if t.env.target.Adapter.maker() == opAdopt {
-		u.hash = t.dice.token(integra.HashLen)
+		u.hash = t.fresh()
 		key, err := t.env.createUser(t.ctx, u.login, u.hash)
 		t.set(err)
 		u.key = key

@@ -8,8 +8,11 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
+
+	"github.com/partnerkit/partnerkit/mockplatform"
 )
 
 // call runs a command and returns its exit code and what it wrote.
@@ -102,6 +105,37 @@ func TestLanguage(t *testing.T) {
 		if got != tt.want {
 			t.Errorf("language with LC_ALL=%q LANG=%q = %q; want %q", tt.lcAll, tt.lang, got, tt.want)
 		}
+	}
+}
+
+// Two runs at once against one stand-in, with one seed, do not disturb each other, although
+// both move the time, set switches and configure Any.Money; nothing of them stays there.
+func TestTwoRunsAtOneStandIn(t *testing.T) {
+	t.Parallel()
+	platform := mockplatform.Start(t)
+	text, err := os.ReadFile("../../docs/examples/target-stand-in.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	text = bytes.ReplaceAll(text, []byte("http://127.0.0.1:8091"), []byte(platform.ControlURL()))
+	text = append(bytes.ReplaceAll(text, []byte("http://127.0.0.1:8090"), []byte(platform.PlatformURL())), "\nlimits: {settle: 1m, check: 3m}\n"...)
+	file := filepath.Join(t.TempDir(), "target.yaml")
+	if err := os.WriteFile(file, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var both sync.WaitGroup
+	for range 2 {
+		both.Go(func() {
+			code, out, errs := call(t, "run", "--target", file, "--seed", "1", "--only", "PI-NOTIFY", "--only", "PI-CONFIRM", "--only", "PA-ORDER", "--only", "PR-RESULT")
+			if code != exitKept {
+				t.Errorf("exit %d\n%s%s", code, out, errs)
+			}
+		})
+	}
+	both.Wait()
+	code, out, _ := call(t, "run", "--target", file, "--no-namespace", "--only", "PI-CALL-01")
+	if seen := platform.Journal().Len(); code != exitKept || seen == 0 || seen > 20 || len(platform.Integra().Users()) > 0 {
+		t.Errorf("exit %d, %d exchanges in the shared world; want those of --no-namespace alone\n%s", code, seen, out)
 	}
 }
 

@@ -31,6 +31,7 @@ type runCmd struct {
 
 	Platform    string `placeholder:"URL" help:"Control API of a stand-in that runs already, instead of one inside this command."`
 	PlatformURL string `placeholder:"URL" help:"Its platform traffic. Default: port 8090 on the same host."`
+	Namespace   bool   `default:"true" negatable:"" help:"Take a namespace for this run alone at a stand-in that runs already."`
 	ReadOnly    bool   `help:"Leave out what changes anything at a platform."`
 
 	JUnit  string `name:"junit" placeholder:"FILE" help:"Write JUnit XML."`
@@ -51,6 +52,7 @@ func (c *runCmd) Run(ctx context.Context, s *streams, code *int) (err error) {
 	if c.ReadOnly && target.Platform != nil {
 		target.Platform.ReadOnly = true
 	}
+	own := target.Adapter != nil && c.Platform == "" && target.StandIn.Control == "" // stand-in
 	if target.Adapter != nil {
 		stop, err := c.standIn(ctx, target)
 		if err != nil {
@@ -59,6 +61,13 @@ func (c *runCmd) Run(ctx context.Context, s *streams, code *int) (err error) {
 		defer func() { err = errors.Join(err, stop()) }()
 	} else if c.Platform != "" {
 		return errors.New("--platform: is for adapters; a platform's control API is platform.control in its target file")
+	}
+	if c.Namespace && !own {
+		leave, apartErr := contract.Apart(ctx, target)
+		if apartErr != nil {
+			return apartErr
+		}
+		defer func() { err = errors.Join(err, leave(context.WithoutCancel(ctx))) }()
 	}
 	seed := uint64(rand.Uint32()) //nolint:gosec // chance to be repeated
 	if c.Seed != nil {
