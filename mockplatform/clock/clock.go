@@ -214,7 +214,8 @@ func (c *Clock) Advance(ctx context.Context, d time.Duration) error {
 }
 
 // Set changes how the clock stands. A later Now is reached as by Advance. An earlier Now
-// takes the timers back with it: each keeps the time that it still had to wait.
+// takes the timers back with it: each keeps the time that it still had to wait. Without a
+// Now nothing is waited for, so that work of Go may freeze and release the clock as well.
 // Its error wraps ErrInvalid, when nothing was changed, or is ctx's.
 func (c *Clock) Set(ctx context.Context, change Change) error {
 	if change.Rate != nil {
@@ -225,20 +226,20 @@ func (c *Clock) Set(ctx context.Context, change Change) error {
 	if n := change.Now; n != nil && (n.Before(time.Unix(0, 0)) || n.Sub(c.Now()) > MaxAdvance) {
 		return fmt.Errorf("%w: time %s is not between 1970 and a hundred years from now", ErrInvalid, n.UTC().Format(time.RFC3339))
 	}
+	if change.Now == nil {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.face.Store(c.turned(change))
+		c.setAlarm()
+		return nil
+	}
 	if err := c.take(ctx); err != nil {
 		return err
 	}
 	defer c.give()
 	c.mu.Lock()
-	f := c.face.Load()
-	f = f.at(f.now())
-	if change.Frozen != nil {
-		f.frozen = *change.Frozen
-	}
-	if change.Rate != nil {
-		f.rate = *change.Rate
-	}
-	if n := change.Now; n != nil && n.Before(f.base) {
+	f := c.turned(change)
+	if n := change.Now; n.Before(f.base) {
 		back := n.Sub(f.base)
 		f.base = n.Round(0).UTC()
 		for _, t := range c.queue {
@@ -247,10 +248,20 @@ func (c *Clock) Set(ctx context.Context, change Change) error {
 	}
 	c.face.Store(f)
 	c.mu.Unlock()
-	if change.Now == nil {
-		return nil
-	}
 	return c.advanceTo(ctx, change.Now.Round(0).UTC())
+}
+
+// turned is the face of the moment, frozen or released and at another rate. It wants mu held.
+func (c *Clock) turned(change Change) *face {
+	f := c.face.Load()
+	f = f.at(f.now())
+	if change.Frozen != nil {
+		f.frozen = *change.Frozen
+	}
+	if change.Rate != nil {
+		f.rate = *change.Rate
+	}
+	return f
 }
 
 // Reset drops every timer and goes back to the state that New was given. Work of Go goes on.

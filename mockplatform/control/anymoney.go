@@ -74,10 +74,12 @@ type (
 	}
 	statusChange struct {
 		ExternalID string `path:"externalid" doc:"Percent-encoded where it has slashes"`
-		Body       struct {
-			Merchant string      `json:"merchant" doc:"lid" example:"37"`
-			Status   wire.Status `json:"status" enum:"new,pending,started,wait,retry,finalizing,abnormal,done,fail,reject,expired,canceled"`
-		}
+		Body       StatusFields
+	}
+	// StatusFields is an order's new status.
+	StatusFields struct {
+		Merchant string      `json:"merchant" doc:"lid" example:"37"`
+		Status   wire.Status `json:"status" enum:"new,pending,started,wait,retry,finalizing,abnormal,done,fail,reject,expired,canceled"`
 	}
 )
 

@@ -81,6 +81,7 @@ func Mount(r *mux.Router, cfg Config) {
 	add(h, http.MethodPut, "/integra/partners/{hash}", "Add or change a partner", a.putPartner)
 	add(h, http.MethodGet, "/integra/users", "Every user, without payments", a.getUsers)
 	add(h, http.MethodGet, "/integra/users/{hash}", "One user with payments, the newest first", a.getUser)
+	add(h, http.MethodPut, "/integra/users/{hash}", "Add a user, or change balance, notification URL, site and archiving of the one with that hash", a.putUser)
 	add(h, http.MethodPost, "/integra/users/{hash}/topups", "Press the button that tops up", a.topUp)
 	add(h, http.MethodGet, "/integra/payments/{id}", "One payment with its notifications", a.getPayment)
 	add(h, http.MethodPost, "/integra/payments/{id}/refund", "Give money of a top-up by Robokassa back", a.refundPayment)

@@ -44,14 +44,13 @@ type (
 			Magic   []magicBody `json:"magic" doc:"Amounts that arm a fault for the payment that is over them, unless the setting magic_amounts is off"`
 		}
 	}
-	faultsChange struct {
-		Body struct {
-			Name   string       `json:"name,omitempty" maxLength:"100" doc:"Of one rule, for people"`
-			Match  *fault.Match `json:"match,omitempty" doc:"Of one rule"`
-			Act    *fault.Act   `json:"act,omitempty" doc:"Of one rule"`
-			Rules  []fault.Rule `json:"rules,omitempty" nullable:"false" doc:"Instead of one rule" maxItems:"10000"`
-			Preset string       `json:"preset,omitempty" doc:"Instead of rules" enum:"answers-lost,lossy-network,repeats,slow-platform,unkind"`
-		}
+	faultsChange struct{ Body faultsBody }
+	faultsBody   struct {
+		Name   string       `json:"name,omitempty" maxLength:"100" doc:"Of one rule, for people"`
+		Match  *fault.Match `json:"match,omitempty" doc:"Of one rule"`
+		Act    *fault.Act   `json:"act,omitempty" doc:"Of one rule"`
+		Rules  []fault.Rule `json:"rules,omitempty" nullable:"false" doc:"Instead of one rule" maxItems:"10000"`
+		Preset string       `json:"preset,omitempty" doc:"Instead of rules" enum:"answers-lost,lossy-network,repeats,slow-platform,unkind"`
 	}
 	faultsArmed struct {
 		Body struct {

@@ -8,6 +8,8 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	wire "github.com/partnerkit/partnerkit/contract/integra"
+	"github.com/partnerkit/partnerkit/contract/money"
 	"github.com/partnerkit/partnerkit/mockplatform/integra"
 )
 
@@ -26,11 +28,14 @@ type (
 	}
 	partnerChange struct {
 		Hash string `path:"hash" minLength:"32" maxLength:"32" pattern:"^[0-9A-Za-z]*$"`
-		Body struct {
-			Key    string `json:"key" minLength:"1" doc:"Crypt key"`
-			Path   string `json:"path" minLength:"1" example:"partners/acme" doc:"The partner answers under iframe as well"`
-			Cipher string `json:"cipher,omitempty" enum:"simple,base64" default:"simple"`
-		}
+		Body PartnerFields
+	}
+	// PartnerFields is a partner without its hash. It is exported for huma, like all that is
+	// embedded.
+	PartnerFields struct {
+		Key    string `json:"key" minLength:"1" doc:"Crypt key"`
+		Path   string `json:"path" minLength:"1" example:"partners/acme" doc:"The partner answers under iframe as well"`
+		Cipher string `json:"cipher,omitempty" enum:"simple,base64" default:"simple"`
 	}
 )
 
@@ -113,10 +118,12 @@ type (
 	userAnswer  struct{ Body userBody }
 	topUpButton struct {
 		Hash string `path:"hash"`
-		Body struct {
-			Amount string      `json:"amount" example:"100" doc:"As a user types it"`
-			Via    integra.Via `json:"via,omitempty" enum:"partner,robokassa" default:"partner"`
-		}
+		Body TopUpFields
+	}
+	// TopUpFields is what a user chooses who tops up.
+	TopUpFields struct {
+		Amount string      `json:"amount" example:"100" doc:"As a user types it"`
+		Via    integra.Via `json:"via,omitempty" enum:"partner,robokassa" default:"partner"`
 	}
 	topUpAnswer struct {
 		Status int
@@ -145,6 +152,45 @@ func (a *api) getUser(_ context.Context, in *userQuery) (*userAnswer, error) {
 	return &userAnswer{userOf(u)}, nil
 }
 
+type (
+	userChange struct {
+		Hash string `path:"hash" minLength:"32" maxLength:"32" pattern:"^[0-9A-Za-z]*$"`
+		Body UserFields
+	}
+	// UserFields is a user without the hash.
+	UserFields struct {
+		Login     string `json:"login" minLength:"1" maxLength:"255" doc:"Unique at the platform"`
+		Key       string `json:"key" minLength:"1" doc:"Crypt key"`
+		Partner   string `json:"partner,omitempty" doc:"Hash; the only partner if there is one alone"`
+		Balance   string `json:"balance,omitempty" example:"100.50" doc:"0 if empty"`
+		NotifyURL string `json:"notify_url,omitempty" doc:"Template of PAYMENT_NOTIFY_URL, as if the user had logged in with it; without one there are no top-ups by the partner"`
+		Email     string `json:"email,omitempty"`
+		Phone     string `json:"phone,omitempty" example:"+79551234567"`
+		URL       string `json:"url,omitempty" doc:"Of the promoted site, without scheme"`
+		Archived  bool   `json:"archived,omitempty"`
+	}
+)
+
+func (a *api) putUser(_ context.Context, in *userChange) (*userAnswer, error) {
+	b := &in.Body
+	balance := money.New(0, money.RUB)
+	if b.Balance != "" {
+		var err error
+		if balance, err = money.ParseBalance(b.Balance, money.RUB); err != nil {
+			return nil, invalid("body.balance", err)
+		}
+	}
+	u, err := a.Integra.PutUser(integra.Account{
+		CreateUserArgs: wire.CreateUserArgs{Username: b.Login, Hash: in.Hash, Email: b.Email, Phone: b.Phone, SuggestedDomain: b.URL},
+		Partner:        b.Partner, Key: b.Key, Balance: balance, NotifyURL: b.NotifyURL, Archived: b.Archived,
+	})
+	var field *integra.FieldError
+	if errors.As(err, &field) {
+		return nil, invalid("body."+field.Field, errors.New(field.Why))
+	}
+	return &userAnswer{userOf(u)}, err
+}
+
 func (a *api) topUp(_ context.Context, in *topUpButton) (*topUpAnswer, error) {
 	payment, err := a.Integra.TopUp(in.Hash, in.Body.Amount, in.Body.Via)
 	var refusal *integra.Refusal
@@ -160,12 +206,16 @@ func (a *api) topUp(_ context.Context, in *topUpButton) (*topUpAnswer, error) {
 	return nil, huma.Error409Conflict(refusal.Message)
 }
 
-type refundButton struct {
-	ID   string `path:"id"`
-	Body struct {
+type (
+	refundButton struct {
+		ID   string `path:"id"`
+		Body RefundFields
+	}
+	// RefundFields is what is chosen for a refund.
+	RefundFields struct {
 		Amount string `json:"amount,omitempty" doc:"All that is left if empty"`
 	}
-}
+)
 
 // refundPayment asks Robokassa to give money of a top-up back.
 func (a *api) refundPayment(_ context.Context, in *refundButton) (*topUpAnswer, error) {

@@ -33,7 +33,8 @@ var actions = map[robokassa.Action]string{
 }
 
 type (
-	shopBody struct {
+	// ShopFields is a shop without its login.
+	ShopFields struct {
 		Name          string `json:"name,omitempty" doc:"Shown to buyers; the login if empty"`
 		Password1     string `json:"password1" minLength:"1"`
 		Password2     string `json:"password2" minLength:"1"`
@@ -54,7 +55,7 @@ type (
 	}
 	shopChange struct {
 		Login string `path:"login"`
-		Body  shopBody
+		Body  ShopFields
 	}
 	shopView struct {
 		Login         string         `json:"login"`
@@ -163,10 +164,11 @@ type (
 	}
 	operationAction struct {
 		InvID int64 `path:"inv_id"`
-		Body  struct {
-			Shop   string `json:"shop" minLength:"1"`
-			Method string `json:"method,omitempty" doc:"Label such as BankCardPSR; the first that is offered if empty"`
-		}
+		Body  actionBody
+	}
+	actionBody struct {
+		Shop   string `json:"shop" minLength:"1"`
+		Method string `json:"method,omitempty" doc:"Label such as BankCardPSR; the first that is offered if empty"`
 	}
 	operationAnswer struct{ Body operationBody }
 	operationBody   struct {

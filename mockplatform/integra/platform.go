@@ -8,8 +8,10 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	wire "github.com/partnerkit/partnerkit/contract/integra"
+	"github.com/partnerkit/partnerkit/contract/money"
 	"github.com/partnerkit/partnerkit/mockplatform/clock"
 	"github.com/partnerkit/partnerkit/mockplatform/dice"
 	"github.com/partnerkit/partnerkit/mockplatform/fault"
@@ -359,12 +361,116 @@ func (p *Platform) createUser(partner string, args wire.CreateUserArgs) (key str
 	case p.logins[args.Username] != nil:
 		return "", refuse(CheckLogin, wire.CodeHashTaken, fmt.Sprintf("username %q is taken", args.Username))
 	}
+	return p.addUser(partner, args, p.cfg.Dice.Key()).key, nil
+}
+
+// addUser wants register held.
+func (p *Platform) addUser(partner string, args wire.CreateUserArgs, key string) *user {
 	u := &user{
-		hash: args.Hash, login: args.Username, key: p.cfg.Dice.Key(), partner: partner, details: args,
+		hash: args.Hash, login: args.Username, key: key, partner: partner, details: args,
 		order: len(p.logins) + 1, created: p.cfg.Clock.Now(), balance: nothing, url: args.SuggestedDomain,
 	}
 	u.tell(p, welcome, "")
 	p.logins[u.login] = u
 	p.users.add(u.hash, u)
-	return u.key, nil
+	return u
+}
+
+// An Account is a user as PutUser makes him.
+type Account struct {
+	wire.CreateUserArgs
+	Partner   string       // hash; "" for the only one there is
+	Key       string       // crypt key, not empty
+	Balance   money.Amount // roubles; what it differs by is a movement of the day
+	NotifyURL string       // as if he had logged in with it; "" leaves it as it is
+	Archived  bool
+}
+
+// PutUser adds a user, or changes balance, notification URL, site and archiving of the one
+// with that hash; who he is stays. Its error is a *FieldError, when nothing was changed.
+func (p *Platform) PutUser(with Account) (User, error) {
+	var template *wire.NotifyTemplate
+	if with.NotifyURL != "" {
+		parsed, err := wire.ParseNotifyTemplate(with.NotifyURL)
+		if err != nil {
+			return User{}, &FieldError{"notify_url", err.Error()}
+		}
+		template = &parsed
+	}
+	if refusal := checkDetails(with.CreateUserArgs); refusal != nil {
+		return User{}, &FieldError{accountFields[refusal.Check], refusal.Message}
+	}
+	switch {
+	case with.Key == "":
+		return User{}, &FieldError{"key", "is empty"}
+	case with.Balance.Cmp(MaxSum) > 0 || with.Balance.Cmp(MaxSum.Neg()) < 0:
+		return User{}, &FieldError{"balance", fmt.Sprintf("%s is over %s", with.Balance, MaxSum)}
+	}
+	p.world.RLock()
+	defer p.world.RUnlock()
+	u, err := p.account(with)
+	if err != nil {
+		return User{}, err
+	}
+	u.mu.Lock()
+	now := p.cfg.Clock.Now()
+	if change, err := with.Balance.Sub(u.balance); err == nil && !change.IsZero() {
+		_ = u.move(change, now) // within MaxSum
+	}
+	if template != nil {
+		u.setTemplate(template)
+		u.loginAt = now
+	}
+	u.url = with.SuggestedDomain
+	switch {
+	case !with.Archived:
+		u.archivedAt = time.Time{}
+	case u.archivedAt.IsZero():
+		u.archivedAt = now
+	}
+	u.changed()
+	u.mu.Unlock()
+	return u.view(0), nil
+}
+
+// accountFields are the fields of an Account by what checkDetails finds wrong with them.
+var accountFields = map[Check]string{
+	checkArg("username"): "login", checkArg("hash"): "hash", checkArg("email"): "email", checkArg("phone"): "phone",
+	checkArg("suggestedDomain"): "url", checkArg("inviterUserId"): "inviter",
+}
+
+// account returns the user with that hash, who is added if there is none.
+func (p *Platform) account(with Account) (*user, error) {
+	p.register.Lock()
+	defer p.register.Unlock()
+	if with.Partner == "" {
+		if len(p.partners) != 1 {
+			return nil, &FieldError{"partner", fmt.Sprintf("is needed, as there are %d", len(p.partners))}
+		}
+		for hash := range p.partners {
+			with.Partner = hash
+		}
+	}
+	u := p.users.get(with.Hash)
+	switch {
+	case p.partners[with.Partner] == nil:
+		return nil, &FieldError{"partner", fmt.Sprintf("%.80q is unknown", with.Partner)}
+	case u == nil && p.logins[with.Username] != nil:
+		return nil, &FieldError{"login", fmt.Sprintf("%.80q is taken", with.Username)}
+	case u == nil:
+		return p.addUser(with.Partner, with.CreateUserArgs, with.Key), nil
+	case u.login != with.Username || u.partner != with.Partner || u.key != with.Key:
+		return nil, &FieldError{"hash", "is taken by a user with another login, partner or key"}
+	}
+	return u, nil
+}
+
+// UserByLogin returns the hash of the user with that login, "" if there is none.
+func (p *Platform) UserByLogin(login string) string {
+	p.register.Lock()
+	defer p.register.Unlock()
+	if u := p.logins[login]; u != nil {
+		return u.hash
+	}
+	return ""
 }
