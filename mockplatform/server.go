@@ -56,6 +56,7 @@ type Config struct {
 	AnyMoney      []byte               // Any.Money's configuration at the start; anymoney.DemoConfig if nil
 	Shops         []robokassa.Shop     // Robokassa's shops at the start, besides Integra's own
 	Faults        []fault.Rule         // armed from the start
+	Scenarios     []Script             // played from the start, on top of the rest; one for each namespace, and one for all others
 	Journal       journal.Config
 	NotifyWorkers int          // notifications on their way at once, of each protocol; 64 if 0
 	KeepPayments  int          // Integra's final payments remembered; 30,000 if 0
@@ -88,9 +89,8 @@ type listener struct {
 	serving atomic.Bool
 }
 
-// New returns a server that is bound to its addresses and serves once it is Run. What is
-// wrong with cfg, the error names by its field.
-func New(cfg Config) (_ *Server, err error) {
+// withDefaults is the configuration with what it leaves out.
+func (cfg Config) withDefaults() Config {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
@@ -105,6 +105,17 @@ func New(cfg Config) (_ *Server, err error) {
 	}
 	if cfg.Namespaces == 0 {
 		cfg.Namespaces = 100
+	}
+	return cfg
+}
+
+// New returns a server that is bound to its addresses and serves once it is Run. What is
+// wrong with cfg, the error names by its field.
+func New(cfg Config) (_ *Server, err error) {
+	cfg = cfg.withDefaults()
+	scripts, err := scenarios(cfg)
+	if err != nil {
+		return nil, err
 	}
 	s := &Server{log: cfg.Log}
 	defer func() {
@@ -130,17 +141,42 @@ func New(cfg Config) (_ *Server, err error) {
 		return nil, err
 	}
 	platformURL, controlURL := "http://"+s.platform.Addr().String(), "http://"+s.control.Addr().String()
+	loading := true // the worlds that come into being are those of a file
 	s.namespaces.most = cfg.Namespaces
 	s.namespaces.worlds.Store(&map[string]*World{})
 	s.namespaces.make = func(name string) (*World, error) {
-		return newWorld(cfg, platformURL+namespacePath+name, controlURL+namespacePath+name, s.shared(cfg.Version))
+		w, err := newWorld(cfg, platformURL+namespacePath+name, controlURL+namespacePath+name, s.shared(cfg.Version))
+		if err != nil {
+			return nil, err
+		}
+		if w.scenario = scripts[name]; w.scenario == nil {
+			w.scenario = scripts[""]
+		}
+		if !loading {
+			w.begin()
+		}
+		return w, nil
 	}
 	if s.World, err = newWorld(cfg, platformURL, controlURL, s.shared(cfg.Version)); err != nil {
 		return nil, err
 	}
-	s.namespaces.first = s.World
-	if err := s.openData(cfg.Data); err != nil {
+	s.namespaces.first, s.scenario = s.World, scripts[""]
+	found, err := s.openData(cfg.Data)
+	if err != nil {
 		return nil, fmt.Errorf("data: %w", err)
+	}
+	loading = false
+	if !found {
+		s.begin()
+	} else if len(scripts) > 0 {
+		s.log.Info("what the file keeps goes on; a scenario begins there at the next reset", "file", cfg.Data)
+	}
+	for name := range scripts {
+		if name != "" {
+			if _, err := s.namespaces.get(name); err != nil {
+				return nil, err
+			}
+		}
 	}
 	s.platform.server = s.newServer(s.namespaces.handler(func(w *World) http.Handler { return w.platform }))
 	s.tls.server = s.newServer(s.platform.server.Handler)
@@ -148,24 +184,25 @@ func New(cfg Config) (_ *Server, err error) {
 	return s, nil
 }
 
-// openData brings back the state of the latest run, and keeps other processes from the file.
-func (s *Server) openData(path string) error {
+// openData brings back the state of the latest run, if there is one, and keeps other processes
+// from the file.
+func (s *Server) openData(path string) (found bool, err error) {
 	if path == "" {
-		return nil
+		return false, nil
 	}
 	lock := flock.New(path + ".lock")
 	switch mine, err := lock.TryLock(); {
 	case err != nil:
-		return err
+		return false, err
 	case !mine:
-		return fmt.Errorf("%s is in use by another stand-in", path)
+		return false, fmt.Errorf("%s is in use by another stand-in", path)
 	}
-	if err := s.loadFile(path); err != nil {
+	if found, err = s.loadFile(path); err != nil {
 		_ = lock.Unlock()
-		return err
+		return false, err
 	}
 	s.data, s.lock, s.namespaces.counted = path, lock, true
-	return nil
+	return found, nil
 }
 
 // listenTLS listens for platform traffic over TLS if that is wanted. It is HTTP/1.1 as without,

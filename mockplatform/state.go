@@ -51,6 +51,7 @@ type worldState struct {
 	AnyMoney  json.RawMessage
 	Robokassa json.RawMessage
 	Journal   []*journal.Exchange
+	Scenario  json.RawMessage            `json:",omitempty"`
 	Snapshots map[string]json.RawMessage `json:",omitempty"`
 }
 
@@ -59,7 +60,7 @@ type clockState struct {
 	Real time.Time // when it showed that
 }
 
-// save takes the state of a world.
+// save takes the state of a world. No step of the scenario goes on meanwhile.
 func (w *World) save() (s worldState, err error) {
 	s.Clock = clockState{w.clock.State(), time.Now().UTC()}
 	s.Journal = w.journal.List(journal.Filter{})
@@ -69,7 +70,7 @@ func (w *World) save() (s worldState, err error) {
 	for _, part := range []struct {
 		to   *json.RawMessage
 		save func() ([]byte, error)
-	}{{&s.Faults, w.faults.Save}, {&s.Integra, w.integra.Save}, {&s.AnyMoney, w.anymoney.Save}, {&s.Robokassa, w.robokassa.Save}} {
+	}{{&s.Faults, w.faults.Save}, {&s.Integra, w.integra.Save}, {&s.AnyMoney, w.anymoney.Save}, {&s.Robokassa, w.robokassa.Save}, {&s.Scenario, w.player.Save}} {
 		if *part.to, err = part.save(); err != nil {
 			return s, err
 		}
@@ -80,7 +81,9 @@ func (w *World) save() (s worldState, err error) {
 // load replaces the state of a world. With catchUp a clock that runs shows what it would show
 // by now. When it fails, the world is as after a Reset.
 func (w *World) load(s worldState, catchUp bool) error {
-	w.Reset()
+	w.beginning.Lock()
+	defer w.beginning.Unlock()
+	w.clear()
 	at := s.Clock.State
 	if passed := time.Since(s.Clock.Real); catchUp && !at.Frozen && passed > 0 {
 		at.Now = at.Now.Add(passed * time.Duration(max(at.Rate, 1)))
@@ -97,16 +100,32 @@ func (w *World) load(s worldState, catchUp bool) error {
 			err = part.load(part.text)
 		}
 	}
+	if err == nil {
+		w.journal.Load(s.Journal)
+		err = w.player.Load(s.Scenario) // last, since it may act at once
+	}
 	if err != nil {
-		w.Reset()
+		w.clear()
+		w.begin()
 		return fmt.Errorf("%w: %w", ErrState, err)
 	}
-	w.journal.Load(s.Journal)
 	return nil
 }
 
 // TakeSnapshot keeps the state of the world by a name, in place of an older one of that name.
-func (w *World) TakeSnapshot(name string) error {
+func (w *World) TakeSnapshot(name string) (err error) {
+	w.player.Between(func() { err = w.takeSnapshot(name) })
+	return err
+}
+
+// withinStep is the world as a step of the scenario sees it.
+type withinStep struct{ *World }
+
+// TakeSnapshot does not wait for the step to end.
+func (w withinStep) TakeSnapshot(name string) error { return w.takeSnapshot(name) }
+
+// takeSnapshot is TakeSnapshot while no step of the scenario goes on, or within one.
+func (w *World) takeSnapshot(name string) error {
 	if !snapshotName.MatchString(name) {
 		return fmt.Errorf("%w: %.80q", ErrSnapshotName, name)
 	}
@@ -174,37 +193,40 @@ const (
 	fileVersion = 1
 )
 
-// loadFile brings back what the file keeps; one that does not exist keeps nothing.
-func (s *Server) loadFile(path string) error {
+// loadFile brings back what the file keeps, if it exists.
+func (s *Server) loadFile(path string) (found bool, err error) {
 	text, err := os.ReadFile(path) //nolint:gosec // the operator's own file
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil
+		return false, nil
 	} else if err != nil {
-		return err
+		return false, err
 	}
 	var f file
 	decoder := json.NewDecoder(bytes.NewReader(text))
 	if err := decoder.Decode(&f); err != nil {
-		return fmt.Errorf("%w: %s: %w", ErrState, path, err)
+		return false, fmt.Errorf("%w: %s: %w", ErrState, path, err)
 	}
 	if f.Format != fileFormat || f.Version != fileVersion {
-		return fmt.Errorf("%w: %s: format %.40q, version %d; known is %q, version %d", ErrState, path, f.Format, f.Version, fileFormat, fileVersion)
+		return false, fmt.Errorf("%w: %s: format %.40q, version %d; known is %q, version %d", ErrState, path, f.Format, f.Version, fileFormat, fileVersion)
 	}
 	for name, state := range f.Worlds {
 		w := s.World
 		if name != "" {
 			if w, err = s.namespaces.get(name); err != nil {
-				return fmt.Errorf("%w: %s: %w", ErrState, path, err)
+				return false, fmt.Errorf("%w: %s: %w", ErrState, path, err)
 			}
 		}
 		if err := w.load(state, true); err != nil {
-			return fmt.Errorf("%s: %w", path, err)
+			return false, fmt.Errorf("%s: %w", path, err)
+		}
+		if w.scenario == nil {
+			w.scenario = w.player.Scenario()
 		}
 		w.keeping.Lock()
 		w.snapshots = state.Snapshots
 		w.keeping.Unlock()
 	}
-	return nil
+	return true, nil
 }
 
 // saveFile writes every world.
@@ -213,7 +235,9 @@ func (s *Server) saveFile(path string) error {
 	worlds := map[string]*World{"": s.World}
 	maps.Copy(worlds, *s.namespaces.worlds.Load())
 	for name, w := range worlds {
-		state, err := w.save()
+		var state worldState
+		var err error
+		w.player.Between(func() { state, err = w.save() })
 		if err != nil {
 			return err
 		}
@@ -292,7 +316,7 @@ func (s *Server) keepSaving(path string, done <-chan struct{}) error {
 func (s *Server) changes() (n uint64) {
 	n = s.namespaces.requests.Load()
 	for _, w := range s.namespaces.all() {
-		n += w.journal.Seq()
+		n += w.journal.Seq() + w.player.Ran()
 	}
 	return n
 }

@@ -25,6 +25,7 @@ import (
 // World is the platforms with all their state: time, chance, faults, journal, users, orders.
 // A Server is its own first World, and has one more for each namespace.
 type World struct {
+	cfg         Config
 	log         *slog.Logger
 	platformURL string
 	controlURL  string
@@ -36,6 +37,10 @@ type World struct {
 	anymoney    *anymoney.Platform
 	robokassa   *robokassa.Platform
 
+	player    *control.Player
+	beginning sync.Mutex        // held while the world goes to another state
+	scenario  *control.Scenario // of the start; nil for none
+
 	keeping   sync.Mutex // guards snapshots
 	snapshots map[string]json.RawMessage
 
@@ -46,7 +51,7 @@ type World struct {
 // newWorld makes a world as a valid configuration describes it, at these addresses.
 func newWorld(cfg Config, platformURL, controlURL string, shared control.Config) (_ *World, err error) {
 	w := &World{
-		log: cfg.Log, platformURL: platformURL, controlURL: controlURL,
+		cfg: cfg, log: cfg.Log, platformURL: platformURL, controlURL: controlURL,
 		dice: dice.New(cfg.Seed), journal: journal.New(cfg.Journal),
 	}
 	if w.clock, err = clock.New(cfg.Clock); err != nil {
@@ -84,6 +89,13 @@ func newWorld(cfg Config, platformURL, controlURL string, shared control.Config)
 		return nil, fmt.Errorf("robokassa: %w", err)
 	}
 	w.platform = w.platformHandler()
+	shared.Clock, shared.Journal, shared.Faults = w.clock, w.journal, w.faults
+	shared.Integra, shared.AnyMoney, shared.Robokassa = w.integra, w.anymoney, w.robokassa
+	shared.Reset, shared.PlatformURL = w.Reset, w.platformURL
+	shared.Snapshots, shared.Scenarios, shared.IntegraShop = w, w, IntegraShop
+	inside := shared
+	inside.Snapshots = withinStep{w}
+	w.player = control.NewPlayer(inside, cfg.Log)
 	w.control = sync.OnceValue(func() http.Handler { return w.controlHandler(shared) })
 	return w, nil
 }
@@ -133,10 +145,6 @@ func (w *World) controlHandler(shared control.Config) http.Handler {
 	webui.Mount(r, webui.Config{
 		Clock: w.clock, Journal: w.journal, Integra: w.integra, Log: w.log, API: r, Platform: w.platform,
 	})
-	shared.Clock, shared.Journal, shared.Faults = w.clock, w.journal, w.faults
-	shared.Integra, shared.AnyMoney, shared.Robokassa = w.integra, w.anymoney, w.robokassa
-	shared.Reset, shared.PlatformURL = w.Reset, w.platformURL
-	shared.Snapshots = w
 	control.Mount(r, shared)
 	return r
 }
@@ -144,8 +152,12 @@ func (w *World) controlHandler(shared control.Config) http.Handler {
 // interrupt ends what hangs or waits on purpose.
 func (w *World) interrupt() { w.faults.Interrupt() }
 
+// Player plays the world's scenario.
+func (w *World) Player() *control.Player { return w.player }
+
 // close stops what goes on by itself, and waits for it.
 func (w *World) close() {
+	w.player.Stop()
 	w.faults.Close()
 	w.integra.Close()
 	w.anymoney.Close()
@@ -181,9 +193,25 @@ func (w *World) AnyMoney() *anymoney.Platform { return w.anymoney }
 func (w *World) Robokassa() *robokassa.Platform { return w.robokassa }
 
 // Reset goes back to the state after the start: seed, clock, settings, partners, faults, no
-// users, no orders, an empty journal. Notifications on their way are broken off, and so are
-// calls that a fault lets wait.
+// users, no orders, an empty journal; and, if there is one, the scenario from its beginning.
+// Notifications on their way are broken off, and so are calls that a fault lets wait.
 func (w *World) Reset() {
+	w.beginning.Lock()
+	defer w.beginning.Unlock()
+	w.clear()
+	w.begin()
+}
+
+// begin plays the scenario of the start. It wants beginning held.
+func (w *World) begin() {
+	if err := w.player.Play(w.scenario); err != nil {
+		w.log.Error("the scenario does not begin", "err", err) // not after a rehearsal
+	}
+}
+
+// clear goes back to the state before a scenario. It wants beginning held.
+func (w *World) clear() {
+	w.player.Stop()
 	w.faults.Reset()
 	w.integra.Reset(func() {
 		w.anymoney.Reset(func() {

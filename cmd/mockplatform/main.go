@@ -38,6 +38,8 @@ type cli struct {
 
 	Serve serveCmd `cmd:"" default:"withargs" help:"Run the stand-in (the default)."`
 	CA    caCmd    `cmd:"" help:"Write the certificate that clients have to trust for --tls."`
+
+	Scenario scenarioCmd `cmd:"" help:"Check scenario files, and print their schema."`
 }
 
 const description = `A stand-in for Integra, with a virtual clock, a journal of every exchange and a control API.
@@ -51,6 +53,9 @@ Examples:
   mockplatform --frozen --now 2026-01-31T23:59:00Z
   mockplatform --unkind
   mockplatform --tls && mockplatform ca --out ca.pem
+  mockplatform --data state.json
+  mockplatform --scenario busy-day.yaml --rate 60
+  mockplatform scenario check busy-day.yaml
   curl -s http://127.0.0.1:8091/journal
   curl -s http://127.0.0.1:8091/faults -d '{"match":{"method":"confirmPayment","nth":1},"act":{"do":"drop_after"}}'
   curl -s -X PATCH http://127.0.0.1:8091/settings -d '{"integra":{"lost_answers":"drop"}}'`

@@ -27,6 +27,8 @@ type serveCmd struct {
 
 	Data string `placeholder:"FILE" help:"File that keeps everything between runs, with keys. Default: nothing is kept."`
 
+	Scenario []string `sep:"none" placeholder:"FILE" help:"Start from this scenario, and at every reset; see docs/scenarios.md. Once more for each further namespace. What a --data file keeps goes on until then."`
+
 	Seed   *uint64   `placeholder:"N" help:"Number from which all chance follows; equal numbers give equal runs. Default: another one each time, printed."`
 	Now    time.Time `placeholder:"TIME" help:"Virtual time at the start, such as 2026-01-31T23:59:00Z. Default: real time."`
 	Frozen bool      `help:"Time stands still until it is moved through the control API."`
@@ -58,7 +60,7 @@ func (f *serveCmd) Run(ctx context.Context, log *slog.Logger) error {
 	if errors.Is(err, clock.ErrInvalid) {
 		return fmt.Errorf("%w: %w", errUsage, err)
 	} else if err != nil {
-		return err
+		return scenarioFault(err)
 	}
 	ready := []any{"platform", server.PlatformURL(), "control", server.ControlURL(), "seed", server.Seed(), "version", cfg.Version}
 	if f.TLS {
@@ -109,6 +111,9 @@ func (f *serveCmd) config() (mockplatform.Config, error) {
 		Journal:       journal.Config{MaxExchanges: f.JournalExchanges, MaxBytes: f.JournalMiB << 20},
 		NotifyWorkers: f.NotifyWorkers, KeepPayments: f.KeepPayments,
 		Version: buildVersion(),
+	}
+	for _, file := range f.Scenario {
+		cfg.Scenarios = append(cfg.Scenarios, mockplatform.Script{File: file})
 	}
 	if f.Seed != nil {
 		cfg.Seed = *f.Seed

@@ -47,6 +47,8 @@ type Config struct {
 	PlatformURL string // where platform traffic goes, without a slash at its end
 
 	Snapshots     Snapshots
+	Scenarios     Scenarios
+	IntegraShop   string                 // login of Integra's shop at Robokassa
 	Namespaces    func() []string        // their names, in order
 	DropNamespace func(name string) bool // reports whether there was one
 }
@@ -74,6 +76,7 @@ func Mount(r *mux.Router, cfg Config) {
 	add(h, http.MethodGet, "/ns", "The namespaces; one is made by naming it, in the header X-Mock-Namespace or as the path prefix /ns/{name}", a.getNamespaces)
 	add(h, http.MethodDelete, "/ns/{name}", "End a namespace and forget all that is in it", a.deleteNamespace)
 	a.addSnapshots(h)
+	a.addScenario(h)
 	a.addJournal(h)
 	add(h, http.MethodGet, "/settings", "The switches for what the protocols leave open", a.getSettings)
 	add(h, http.MethodPatch, "/settings", "Change the switches that are given", a.patchSettings)

@@ -1,0 +1,110 @@
+package control
+
+import (
+	"context"
+	"errors"
+	"net/http"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/partnerkit/partnerkit/internal/yamldoc"
+)
+
+// Scenarios is the scenario of the world.
+type Scenarios interface {
+	// PutScenario makes s the scenario of the start, nil for none, and goes back there. Its
+	// error is a *yamldoc.Error, when nothing was changed.
+	PutScenario(s *Scenario) error
+	// Player plays it.
+	Player() *Player
+}
+
+// addScenario declares the operations on the scenario.
+func (a *api) addScenario(h huma.API) {
+	add(h, http.MethodGet, "/scenario", "What of the scenario's timeline was carried out, and what is to come", a.getScenario)
+	huma.Register(h, huma.Operation{
+		OperationID: "put-scenario", Method: http.MethodPut, Path: "/scenario",
+		Summary:      "Go back to the state after the start, set the scenario's on top of it, and begin with its timeline; resets do the same from then on",
+		MaxBodyBytes: 1 << 20,
+	}, a.putScenario)
+	add(h, http.MethodDelete, "/scenario", "Go back to the state after the start, and stay there: without a scenario", a.deleteScenario)
+}
+
+type (
+	scenarioAnswer struct {
+		Body struct {
+			Name  string     `json:"name"`
+			Steps []stepBody `json:"steps" doc:"In the order of time"`
+		}
+	}
+	stepBody struct {
+		Path   string `json:"path" example:"timeline[0]"`
+		Action string `json:"action" example:"topup"`
+		Note   string `json:"note,omitempty"`
+		State  string `json:"state" enum:"waiting,done,refused"`
+		AtMS   int64  `json:"at_ms" doc:"When it was carried out, or is to be"`
+		Error  string `json:"error,omitempty" doc:"Why it was refused"`
+	}
+	scenarioChange struct{ Body Scenario }
+)
+
+func (a *api) getScenario(context.Context, *none) (*scenarioAnswer, error) {
+	answer := &scenarioAnswer{}
+	answer.Body.Name, answer.Body.Steps = a.Scenarios.Player().progress()
+	return answer, nil
+}
+
+// progress shows every moment of the timeline.
+func (p *Player) progress() (name string, steps []stepBody) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	steps = []stepBody{}
+	if p.scenario == nil {
+		return "", steps
+	}
+	due := p.due
+	if p.timer != nil {
+		due = p.timer.Due()
+	}
+	for i, m := range p.moments {
+		step := &p.scenario.Timeline[m.step]
+		body := stepBody{Path: stepPath(m.step), Action: step.given()[0], Note: step.Note, State: "waiting"}
+		if i < len(p.results) {
+			r := p.results[i]
+			body.AtMS, body.Error, body.State = r.At.UnixMilli(), r.Error, "done"
+			if r.Error != "" {
+				body.State = "refused"
+			}
+		} else {
+			body.AtMS = due.Add(m.at - p.moments[len(p.results)].at).UnixMilli()
+		}
+		steps = append(steps, body)
+	}
+	return p.scenario.Name, steps
+}
+
+func (a *api) putScenario(ctx context.Context, in *scenarioChange) (*scenarioAnswer, error) {
+	if in.Body.Namespace != "" {
+		return nil, invalid("body.namespace", errors.New("is what the header or the path of the request says"))
+	}
+	err := in.Body.check()
+	if err == nil {
+		err = a.Scenarios.PutScenario(&in.Body)
+	}
+	var wrong *yamldoc.Error
+	if errors.As(err, &wrong) {
+		var bad problems
+		for _, f := range wrong.Faults {
+			bad.add("body."+f.Path, errors.New(f.Why))
+		}
+		err = bad.error()
+	}
+	if err != nil {
+		return nil, err
+	}
+	return a.getScenario(ctx, nil)
+}
+
+func (a *api) deleteScenario(context.Context, *none) (*none, error) {
+	return nil, a.Scenarios.PutScenario(nil)
+}
