@@ -22,7 +22,7 @@ type TB interface {
 // An Option edits the Config that Start begins with. What has no Option below is one line:
 //
 //	mockplatform.Start(t, func(cfg *mockplatform.Config) { cfg.KeepPayments = 10 })
-type Option func(*Config)
+type Option = func(*Config)
 
 // Start runs a server on random loopback ports until the test ends, when it waits for
 // everything that the server started. Every server is a world of its own, so tests can run

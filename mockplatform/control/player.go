@@ -29,9 +29,10 @@ type Player struct {
 	api *api
 	log *slog.Logger
 
-	running sync.Mutex // held while a step or the start is carried out
+	running chan struct{} // holds one token, for whoever carries out a step or the start
 
-	mu       sync.Mutex // guards what follows
+	mu       sync.Mutex    // guards what follows
+	stopped  chan struct{} // closed when the timeline ends; steps that wait for the token give up
 	scenario *Scenario
 	moments  []moment
 	results  []result          // of the moments so far
@@ -48,54 +49,54 @@ type result struct {
 }
 
 // NewPlayer returns a player without a scenario for what cfg controls.
-func NewPlayer(cfg Config, log *slog.Logger) *Player { return &Player{api: &api{cfg}, log: log} }
+func NewPlayer(cfg Config, log *slog.Logger) *Player {
+	return &Player{api: &api{cfg}, log: log, running: make(chan struct{}, 1)}
+}
 
 // Play sets the state of the scenario's start on top of the one that is there, which is that
 // of a reset, and begins with the timeline. A nil scenario is one of nothing. Its error is a
 // *yamldoc.Error; the timeline does not begin then.
-func (p *Player) Play(s *Scenario) error {
-	p.running.Lock()
-	defer p.running.Unlock()
-	p.drop()
+func (p *Player) Play(s *Scenario) (err error) {
+	p.Stop()
 	if s == nil {
 		return nil
 	}
-	if err := p.set(s); err != nil {
-		return s.located(err)
-	}
+	p.Between(func() {
+		if err = p.set(s); err != nil {
+			err = s.located(err)
+			return
+		}
+		due := p.api.Clock.Now()
+		moments := s.moments(new(problems))
+		if len(moments) > 0 {
+			due = due.Add(moments[0].at)
+		}
+		p.begin(s, moments, nil, map[string]string{}, due)
+	})
+	return err
+}
+
+// begin lets the timeline go on from where it is.
+func (p *Player) begin(s *Scenario, moments []moment, results []result, payments map[string]string, due time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.scenario, p.moments, p.payments = s, s.moments(new(problems)), map[string]string{}
-	p.due = p.api.Clock.Now()
-	if len(p.moments) > 0 {
-		p.due = p.due.Add(p.moments[0].at)
-	}
+	p.scenario, p.moments, p.results, p.payments, p.due = s, moments, results, payments, due
+	p.stopped = make(chan struct{})
 	p.wait()
-	return nil
 }
 
 // Stop ends the timeline; a step that is being carried out is waited for.
 func (p *Player) Stop() {
-	p.running.Lock()
-	defer p.running.Unlock()
-	p.drop()
-}
-
-// Between calls f while no step is carried out.
-func (p *Player) Between(f func()) {
-	p.running.Lock()
-	defer p.running.Unlock()
-	f()
-}
-
-// drop wants running held.
-func (p *Player) drop() {
 	p.mu.Lock()
-	defer p.mu.Unlock()
 	if p.timer != nil {
 		p.timer.Stop()
 	}
+	if p.scenario != nil {
+		close(p.stopped)
+	}
 	p.scenario, p.moments, p.results, p.payments, p.timer = nil, nil, nil, nil, nil
+	p.mu.Unlock()
+	p.Between(func() {})
 }
 
 // Scenario is the one that is played, nil for none.
@@ -112,6 +113,13 @@ func (p *Player) Ran() uint64 {
 	return p.ran
 }
 
+// Between calls f while no step is carried out.
+func (p *Player) Between(f func()) {
+	p.running <- struct{}{}
+	defer func() { <-p.running }()
+	f()
+}
+
 // wait sets the timer for the next moment. It wants mu held.
 func (p *Player) wait() {
 	if len(p.results) >= len(p.moments) {
@@ -119,23 +127,30 @@ func (p *Player) wait() {
 		return
 	}
 	// The step is work and no timer's function: it may wait for calls that change the state,
-	// and a reset, during which they stop, waits for timers.
-	s, n := p.scenario, len(p.results)
+	// and a reset, during which they stop, waits for timers. So it gives up where it is stopped.
+	s, n, stopped := p.scenario, len(p.results), p.stopped
 	c := p.api.Clock
-	p.timer = c.AfterFunc(p.due.Sub(c.Now()), func() { c.Go(func() { p.play(s, n) }) })
+	p.timer = c.AfterFunc(p.due.Sub(c.Now()), func() {
+		c.Go(func() {
+			select {
+			case <-stopped:
+			case p.running <- struct{}{}:
+				p.play(s, n)
+				<-p.running
+			}
+		})
+	})
 }
 
 // play carries out a moment, unless it is of a scenario that was stopped.
 func (p *Player) play(s *Scenario, n int) {
-	p.running.Lock()
-	defer p.running.Unlock()
 	p.mu.Lock()
 	if p.scenario != s || len(p.results) != n {
 		p.mu.Unlock()
 		return
 	}
 	// A snapshot that the step takes goes on with the next one.
-	m, at := p.moments[n], p.due
+	m, at := p.moments[n], p.timer.Due() // the clock may have been set back
 	p.timer = nil
 	p.results = append(p.results, result{At: p.api.Clock.Now()})
 	if n+1 < len(p.moments) {
@@ -150,6 +165,9 @@ func (p *Player) play(s *Scenario, n int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.ran++
+	if p.scenario != s {
+		return // it was stopped meanwhile
+	}
 	if err != nil {
 		p.results[n].Error = describe(err)
 	}
@@ -388,7 +406,9 @@ func (p *Player) topUp(ctx context.Context, a *topUpAct) error {
 	answer, err := p.api.topUp(ctx, button)
 	if err == nil && a.As != "" {
 		p.mu.Lock()
-		p.payments[a.As] = answer.Body.ID
+		if p.payments != nil { // it was not stopped meanwhile
+			p.payments[a.As] = answer.Body.ID
+		}
 		p.mu.Unlock()
 	}
 	return err
@@ -464,8 +484,6 @@ func (p *Player) open(payment integra.Payment) (shop string, number int64, err e
 // that nobody needs: nothing leaves it. Its error is a *yamldoc.Error.
 func (p *Player) Rehearse(s *Scenario) error {
 	ctx := context.Background()
-	p.running.Lock()
-	defer p.running.Unlock()
 	if err := p.set(s); err != nil {
 		return s.located(err) // what comes later would be wrong because of that
 	}
@@ -543,10 +561,8 @@ var ErrState = errors.New("no state of a scenario")
 // already, and the clock shows the time of then, or a later one. Its error wraps ErrState,
 // when nothing was changed.
 func (p *Player) Load(text []byte) error {
-	p.running.Lock()
-	defer p.running.Unlock()
 	if len(text) == 0 {
-		p.drop()
+		p.Stop()
 		return nil
 	}
 	var s saved
@@ -558,13 +574,10 @@ func (p *Player) Load(text []byte) error {
 	if err := errors.Join(bad.error(), s.Scenario.check()); err != nil || len(s.Results) > len(moments) {
 		return fmt.Errorf("%w: %w", ErrState, errors.Join(err, fmt.Errorf("%d of %d steps", len(s.Results), len(moments))))
 	}
-	p.drop()
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.scenario, p.moments, p.results, p.payments, p.due = s.Scenario, moments, s.Results, s.Payments, s.Due
-	if p.payments == nil {
-		p.payments = map[string]string{}
+	if s.Payments == nil {
+		s.Payments = map[string]string{}
 	}
-	p.wait()
+	p.Stop()
+	p.begin(s.Scenario, moments, s.Results, s.Payments, s.Due)
 	return nil
 }
