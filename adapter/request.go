@@ -1,6 +1,7 @@
 package adapter
 
 import (
+	"context"
 	"errors"
 	"time"
 )
@@ -15,8 +16,23 @@ type Request struct {
 	Fingerprint string // of all that was asked for: tells a repeat from another request
 	By          string // who asked first
 	At          time.Time
+	Done        bool   // its effect is written, though its answer may not be
 	Status      int    // of the answer, as HTTP has it; 0 as long as there is none
 	Answer      []byte // its body
+}
+
+type requestKey struct{}
+
+// ForRequest is ctx for carrying out the request with an idempotency key: the first transaction
+// that a store writes with it says that the request is done.
+func ForRequest(ctx context.Context, key string) context.Context {
+	return context.WithValue(ctx, requestKey{}, key)
+}
+
+// RequestOf is the key that ForRequest gave; "" if there is none.
+func RequestOf(ctx context.Context) string {
+	key, _ := ctx.Value(requestKey{}).(string)
+	return key
 }
 
 // ErrUnderWay says that the same request is being worked on. Whoever asks again later gets

@@ -2,6 +2,7 @@ package adaptertest
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"sync/atomic"
@@ -188,6 +189,65 @@ func testRequests(t *testing.T, f *fixture) {
 	begin(other, false, adapter.ErrConflict)
 	_, _, err = f.BeginRequest(ctx, adapter.Request{Fingerprint: "abc"}, hold)
 	wantErr(t, err, adapter.ErrInvalid)
+}
+
+// The transaction that has a request's effect says so, and old requests are forgotten, but for
+// those that somebody works on.
+func testRequestsDone(t *testing.T, f *fixture) {
+	user := AddUser(t, f.Store, 77, 100_00)
+	begin := func(key string) adapter.Request {
+		t.Helper()
+		known, begun, err := f.BeginRequest(t.Context(), adapter.Request{Key: key, Operation: "o", Fingerprint: "f", At: f.clock.Now()}, time.Minute)
+		if err != nil || !begun {
+			t.Fatalf("begin %s: %t, %v", key, begun, err)
+		}
+		return known
+	}
+	effects := map[string]func(ctx context.Context) error{
+		"deposit": func(ctx context.Context) error {
+			_, err := f.Deposit(ctx, user, RUB(1), "", "k")
+			return err
+		},
+		"accept": func(ctx context.Context) error {
+			_, _, err := f.Accept(ctx, TopUp(t, user, 1, f.clock.Now()))
+			return err
+		},
+		"archive": func(ctx context.Context) error { return f.SetArchived(ctx, user, f.clock.Now()) },
+		"nothing": func(ctx context.Context) error {
+			if _, err := f.Withdraw(ctx, user, RUB(1_000_000_00), "", "w"); !errors.Is(err, adapter.ErrInsufficient) {
+				return fmt.Errorf("withdraw: %w", err)
+			}
+			return nil
+		},
+	}
+	for key, effect := range effects {
+		if begin(key).Done {
+			t.Errorf("%s is done before it is", key)
+		}
+		if err := effect(adapter.ForRequest(t.Context(), key)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	f.clock.Advance(time.Minute)
+	for key := range effects {
+		if r := begin(key); r.Done != (key != "nothing") {
+			t.Errorf("%s: done %t", key, r.Done)
+		}
+	}
+	for i := range 1200 { // more than one transaction forgets
+		r := adapter.Request{Key: fmt.Sprint("old", i), Operation: "o", Fingerprint: "f", At: f.clock.Now().Add(-time.Hour)}
+		if _, _, err := f.BeginRequest(t.Context(), r, time.Nanosecond); err != nil {
+			t.Fatal(err)
+		}
+	}
+	f.clock.Advance(time.Second)
+	if n, err := f.PruneRequests(t.Context(), f.clock.Now().Add(-time.Minute)); n != 1200 || err != nil {
+		t.Errorf("forgot %d, %v; want 1200", n, err)
+	}
+	f.clock.Advance(30 * time.Second) // these are worked on
+	if n, err := f.PruneRequests(t.Context(), f.clock.Now()); n != 0 || err != nil {
+		t.Errorf("forgot %d that are worked on, %v", n, err)
+	}
 }
 
 // Of many who come with one key at once, one begins.

@@ -52,6 +52,7 @@ func StoreSuite(t *testing.T, database func(testing.TB) string) {
 		"seal anew":              testSealAnew,
 		"requests":               testRequests,
 		"requests at once":       testRequestsConcurrently,
+		"requests done":          testRequestsDone,
 		"tokens":                 testTokens,
 		"deposit":                testDeposit,
 		"deposit at once":        testDepositConcurrently,

@@ -120,7 +120,7 @@ func (a *accounts) move(ctx context.Context, operation string, in *moveFunds,
 		return nil, err
 	}
 	asked := struct{ User, Body any }{in.Hash, in.Body}
-	return perform(ctx, a.once, in.Key, operation, asked, func(ctx context.Context) (result[Account], error) {
+	return perform(ctx, a.once, in.Key, operation, asked, func(ctx context.Context, _ bool) (result[Account], error) {
 		after, err := move(ctx, in.Hash, amount, in.Body.Note, in.Key)
 		switch {
 		case errors.Is(err, adapter.ErrConflict): // with a command's

@@ -134,7 +134,7 @@ const description = `What a partner's panel asks of the adapter.
 
 A call shows a bearer token that has the scope it needs; admin stands for all of them. Errors are problems (RFC 9457): detail says what is wrong, errors name the fields. Amounts are decimal text such as "99.90", times are RFC 3339 in UTC.
 
-A POST that changes something needs an Idempotency-Key, your name for the request. Repeated with the same body it is the same request: it is done once, and the answer is the first one, with the header Idempotency-Replayed. With another body it is refused. A request whose outcome is not known (no answer, 409, 429, 5xx) is repeated under its key until there is an answer. Keys are kept for good.
+A POST that changes something needs an Idempotency-Key, your name for the request. Repeated with the same body it is the same request: it is done once, and the answer is the first one, with the header Idempotency-Replayed. With another body it is refused. A request whose outcome is not known (no answer, 409, 429, 5xx) is repeated under its key until there is an answer. Answers are kept for months (adapter serve --keep-answers).
 
 Lists come newest first or in the order of their names. If there is more, next is the cursor of the following page. Answers to GET carry an ETag; If-None-Match is answered with 304 while nothing has changed.`
 

@@ -119,7 +119,7 @@ func (a *messages) read(ctx context.Context, in *readMessages) (*result[Marked],
 			return nil, wrong("body.ids", "must be ids of messages", text)
 		}
 	}
-	return perform(ctx, a.once, in.Key, "read-messages", in.Body, func(ctx context.Context) (result[Marked], error) {
+	return perform(ctx, a.once, in.Key, "read-messages", in.Body, func(ctx context.Context, _ bool) (result[Marked], error) {
 		n, err := a.Users.ReadMessages(ctx, ids)
 		return result[Marked]{Status: http.StatusOK, Body: Marked{n}}, err
 	})

@@ -49,11 +49,12 @@ type result[B any] struct {
 //
 //   - The request is stored under its key before anything is done. The key with another content
 //     is refused from then on.
-//   - What is done bears the same key: the transfer of a deposit and the payment hold it in the
-//     very transaction in which money moves. A request that was cut short is carried out again
-//     and finds its effect there.
-//   - The answer is stored last, be it a yes or a no, and every repeat gets it. Only what decided
-//     nothing (409, 429, 5xx) is not kept, and the request may be made again.
+//   - The transaction that has its effect says so beside the key (adapter.ForRequest), and what
+//     moves money bears the key itself: the transfer of a deposit, the payment. A request that was
+//     cut short is carried out again and finds its effect there.
+//   - The answer is stored before it is given, be it a yes or a no, and every repeat gets it. What
+//     decided nothing (409, 429, 5xx) is not kept, and the request may be made again; an answer
+//     that cannot be stored is not given, for another could be given later.
 type once struct {
 	requests Requests
 	now      func() time.Time
@@ -61,8 +62,9 @@ type once struct {
 }
 
 // perform carries out one request. operation and asked, which is written as JSON, make its
-// fingerprint. do goes on when the caller hangs up.
-func perform[B any](ctx context.Context, o once, key, operation string, asked any, do func(context.Context) (result[B], error)) (*result[B], error) {
+// fingerprint. do goes on when the caller hangs up; done says that its effect is there already,
+// of a time that was cut short, and only the answer is to be made.
+func perform[B any](ctx context.Context, o once, key, operation string, asked any, do func(ctx context.Context, done bool) (result[B], error)) (*result[B], error) {
 	content, err := json.Marshal(asked)
 	if err != nil {
 		return nil, explain(ctx, o.log, err)
@@ -82,7 +84,7 @@ func perform[B any](ctx context.Context, o once, key, operation string, asked an
 	case !begun:
 		return replay[B](ctx, o.log, known)
 	}
-	got, err := do(ctx)
+	got, err := do(adapter.ForRequest(ctx, key), known.Done)
 	if err != nil {
 		err = explain(ctx, o.log, err)
 	}
@@ -90,7 +92,7 @@ func perform[B any](ctx context.Context, o once, key, operation string, asked an
 	stored, failed := o.requests.EndRequest(ctx, r)
 	switch {
 	case failed != nil: // the effect is stored under the key, so a repeat will find it
-		o.log.ErrorContext(ctx, "an answer could not be stored", "key", key, "operation", operation, "err", failed)
+		return nil, explain(ctx, o.log, fmt.Errorf("store the answer to %s under key %q: %w", operation, key, failed))
 	case stored.Status != 0 && string(stored.Answer) != string(r.Answer): // who took over was faster
 		return replay[B](ctx, o.log, stored)
 	}

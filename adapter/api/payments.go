@@ -112,11 +112,10 @@ func (a *payments) create(ctx context.Context, in *createPayment) (*result[Payme
 	if err != nil {
 		return nil, err
 	}
-	return perform(ctx, a.once, in.Key, "create-payment", in.Body, func(ctx context.Context) (result[Payment], error) {
+	return perform(ctx, a.once, in.Key, "create-payment", in.Body, func(ctx context.Context, done bool) (result[Payment], error) {
 		u, err := a.Records.User(ctx, in.Body.User)
-		_, unknown := a.Records.Payment(ctx, adapter.Key{Platform: adapter.PlatformIntegra, ID: adapter.PaymentHash(adapter.Direct, in.Body.User, in.Key)})
 		switch {
-		case unknown == nil: // by this request, cut short: whatever became of the user since, this is its answer
+		case done: // whatever became of the user since
 		case errors.Is(err, adapter.ErrNotFound):
 			return result[Payment]{}, wrong("body.user", "is nobody who is registered here", in.Body.User)
 		case err != nil:
@@ -237,7 +236,7 @@ func (a *payments) refund(ctx context.Context, in *refundPayment) (*result[Payme
 		}
 	}
 	asked := struct{ Payment, Body any }{in.ID, in.Body}
-	return perform(ctx, a.once, in.Key, "refund-payment", asked, func(ctx context.Context) (result[Payment], error) {
+	return perform(ctx, a.once, in.Key, "refund-payment", asked, func(ctx context.Context, _ bool) (result[Payment], error) {
 		original, err := a.find(ctx, in.ID)
 		if err != nil {
 			return result[Payment]{}, err
@@ -276,10 +275,10 @@ type resolvePayment struct {
 func (a *payments) resolve(ctx context.Context, in *resolvePayment) (*result[Payment], error) {
 	grant, _ := ctx.Value(grantKey{}).(Grant)
 	asked := struct{ Payment, Body any }{in.ID, in.Body}
-	return perform(ctx, a.once, in.Key, "resolve-payment", asked, func(ctx context.Context) (result[Payment], error) {
+	return perform(ctx, a.once, in.Key, "resolve-payment", asked, func(ctx context.Context, done bool) (result[Payment], error) {
 		p, err := a.find(ctx, in.ID)
-		if err != nil {
-			return result[Payment]{}, err
+		if err != nil || done {
+			return result[Payment]{Status: http.StatusOK, Body: ShowPayment(p, nil)}, err
 		}
 		p, err = a.Payments.Resolve(ctx, p, adapter.Resolution{Confirm: in.Body.Outcome == "confirmed", Reason: in.Body.Reason, By: grant.Name})
 		switch {

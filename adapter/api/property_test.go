@@ -14,6 +14,7 @@ import (
 
 	"github.com/partnerkit/partnerkit/adapter"
 	"github.com/partnerkit/partnerkit/adapter/adaptertest"
+	"github.com/partnerkit/partnerkit/adapter/api"
 	"github.com/partnerkit/partnerkit/adapter/ledger"
 )
 
@@ -58,12 +59,13 @@ func statuses(t testing.TB, h http.Handler) map[string][]int {
 }
 
 // Whatever is called, right and wrong, repeated and at once, while the platform says yes, no and
-// nothing: every answer is one of the documented, a key that was answered is answered the same
+// nothing, and answers get lost after what was done: every answer is one of the documented, a key that was answered is answered the same
 // for ever and never with another effect, and the books balance, to the sum of the deposits and
 // withdrawals that were answered with yes.
 func TestAnySequenceOfCallsKeepsTheBooks(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, nil)
+	b := &breaking{}
+	w := newWorld(t, func(c *api.Config) { b.Requests, c.Requests = c.Requests, b })
 	documented := statuses(t, w)
 	round := 0
 	moved := map[string]int64{} // by key: kopecks into the books from outside
@@ -146,11 +148,21 @@ func TestAnySequenceOfCallsKeepsTheBooks(t *testing.T) {
 		}
 		for i := range rapid.IntRange(1, 12).Draw(rt, "steps") {
 			label := fmt.Sprint(i)
-			switch rapid.IntRange(0, 5).Draw(rt, label+" step") {
+			switch rapid.IntRange(0, 6).Draw(rt, label+" step") {
 			case 0: // the platform answers whatever is due
 				w.verdict.Store(rapid.SampledFrom([]adapter.Verdict{adapter.Accepted, adapter.Refused, adapter.Unknown, adapter.NotSent}).Draw(rt, label+" verdict"))
 				w.drive(t)
 				w.clock.Advance(time.Duration(rapid.IntRange(0, 40).Draw(rt, label+" pause")) * time.Second)
+			case 6: // what is done stays without an answer, until it is asked for again
+				r := draw(label)
+				b.broken.Store(true)
+				lost := w.answer(t, r)
+				b.broken.Store(false)
+				if lost.status == http.StatusServiceUnavailable {
+					w.clock.Advance(31 * time.Second)
+					lost = w.answer(t, r)
+				}
+				check(lost)
 			case 1: // several at once, some of them the same
 				n := rapid.IntRange(2, 5).Draw(rt, label+" at once")
 				requests := make([]request, n)

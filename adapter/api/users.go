@@ -1,8 +1,10 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -119,15 +121,31 @@ type registerUser struct {
 
 func (a *users) register(ctx context.Context, in *registerUser) (*result[User], error) {
 	b := in.Body
-	return perform(ctx, a.once, in.Key, "register-user", b, func(ctx context.Context) (result[User], error) {
+	return perform(ctx, a.once, in.Key, "register-user", b, func(ctx context.Context, done bool) (result[User], error) {
+		if done {
+			return a.registered(ctx, b.Login)
+		}
 		u, err := a.Users.Register(ctx, adapter.Registration{
 			Login: b.Login, Email: b.Email, Phone: b.Phone, SuggestedDomain: b.SuggestedDomain, InviterID: b.InviterID,
 		})
 		if err != nil {
 			return result[User]{}, err
 		}
-		return result[User]{Status: http.StatusCreated, Location: Base + "users/" + u.Hash, Body: ShowUser(u)}, nil
+		return newUser(u), nil
 	})
+}
+
+func newUser(u adapter.User) result[User] {
+	return result[User]{Status: http.StatusCreated, Location: Base + "users/" + u.Hash, Body: ShowUser(u)}
+}
+
+// registered is the answer about a user who was registered before.
+func (a *users) registered(ctx context.Context, login string) (result[User], error) {
+	list, err := a.Records.Users(ctx, adapter.UserFilter{Login: login, Limit: 1})
+	if err != nil || len(list) == 0 {
+		return result[User]{}, cmp.Or(err, fmt.Errorf("user %q is registered and cannot be found", login))
+	}
+	return newUser(list[0]), nil
 }
 
 type listUsers struct {
@@ -224,11 +242,14 @@ type Archived struct {
 }
 
 func (a *users) archive(ctx context.Context, in *changeUser) (*result[Archived], error) {
-	return perform(ctx, a.once, in.Key, "archive-user", in.Hash, func(ctx context.Context) (result[Archived], error) {
+	return perform(ctx, a.once, in.Key, "archive-user", in.Hash, func(ctx context.Context, done bool) (result[Archived], error) {
 		var v Archived
-		last, err := a.Users.Archive(ctx, in.Hash)
-		if err != nil {
-			return result[Archived]{}, err
+		var last string // the platform says it once
+		if !done {
+			var err error
+			if last, err = a.Users.Archive(ctx, in.Hash); err != nil {
+				return result[Archived]{}, err
+			}
 		}
 		u, err := a.Records.User(ctx, in.Hash)
 		v.User, v.LastBilling = ShowUser(u), last
@@ -237,9 +258,11 @@ func (a *users) archive(ctx context.Context, in *changeUser) (*result[Archived],
 }
 
 func (a *users) unarchive(ctx context.Context, in *changeUser) (*result[User], error) {
-	return perform(ctx, a.once, in.Key, "unarchive-user", in.Hash, func(ctx context.Context) (result[User], error) {
-		if err := a.Users.Unarchive(ctx, in.Hash); err != nil {
-			return result[User]{}, err
+	return perform(ctx, a.once, in.Key, "unarchive-user", in.Hash, func(ctx context.Context, done bool) (result[User], error) {
+		if !done {
+			if err := a.Users.Unarchive(ctx, in.Hash); err != nil {
+				return result[User]{}, err
+			}
 		}
 		u, err := a.Records.User(ctx, in.Hash)
 		return result[User]{Status: http.StatusOK, Body: ShowUser(u)}, err

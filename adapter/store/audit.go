@@ -71,30 +71,45 @@ func actOf(ctx context.Context) *act {
 	return a
 }
 
-// unacted is ctx for writes that are no effect of the action.
-func unacted(ctx context.Context) context.Context { return context.WithValue(ctx, actKey{}, nil) }
+// asked reports whether ctx says who asked for what it writes: such a write is a transaction of
+// its own, which carries the line of the action and marks the request.
+func asked(ctx context.Context) bool { return actOf(ctx) != nil || adapter.RequestOf(ctx) != "" }
 
-// audited is an engine whose transactions carry the line of the action that they belong to.
+// unasked is ctx for writes that are no effect of the action or request.
+func unasked(ctx context.Context) context.Context {
+	return context.WithValue(adapter.ForRequest(ctx, ""), actKey{}, nil)
+}
+
+// audited is an engine whose transactions carry the line of the action that they belong to, and
+// the mark of the request.
 type audited struct {
 	engine
 	store *Store
 }
 
 func (e audited) write(ctx context.Context, fn func(tx) error) error {
-	a := actOf(ctx)
-	if a == nil || a.written.Load() {
+	a, request := actOf(ctx), adapter.RequestOf(ctx)
+	if a != nil && a.written.Load() {
+		a = nil
+	}
+	if a == nil && request == "" {
 		return e.engine.write(ctx, fn)
 	}
 	err := e.engine.write(ctx, func(t tx) error {
 		if err := fn(t); err != nil {
 			return err
 		}
-		done := a.Action
-		done.Result = adapter.ActionDone
-		t.add(e.store.insertAction(done))
+		if a != nil {
+			done := a.Action
+			done.Result = adapter.ActionDone
+			t.add(e.store.insertAction(done))
+		}
+		if request != "" {
+			t.add(&stmt{sql: `UPDATE requests SET done = 1 WHERE key = $1`, args: []any{request}})
+		}
 		return nil
 	})
-	if err == nil {
+	if err == nil && a != nil {
 		a.written.Store(true)
 	}
 	return err

@@ -29,13 +29,13 @@ func (s *Store) Accept(ctx context.Context, p adapter.Payment) (stored adapter.P
 	}
 	p.NextAt, p.ReceivedAt, p.UpdatedAt = whole(p.NextAt), whole(p.ReceivedAt), whole(p.UpdatedAt)
 	o := newAccept(p)
-	if p.Kind == adapter.Refund || actOf(ctx) != nil {
+	if p.Kind == adapter.Refund || asked(ctx) {
 		err = s.acceptAlone(context.WithoutCancel(ctx), o)
 	} else if err = s.committer.put(o); err == nil {
 		err = o.wait(ctx)
 	}
 	if errors.Is(err, adapter.ErrConflict) {
-		return o.payment, false, s.conflict(unacted(context.WithoutCancel(ctx)), o.payment, p)
+		return o.payment, false, s.conflict(unasked(context.WithoutCancel(ctx)), o.payment, p)
 	} else if err != nil {
 		return adapter.Payment{}, false, fmt.Errorf("accept payment %s: %w", p.Key, err)
 	}
@@ -185,7 +185,7 @@ func (s *Store) Apply(ctx context.Context, st adapter.Step) (adapter.Payment, er
 	}
 	o := newStep(&st)
 	var err error
-	if actOf(ctx) != nil {
+	if asked(ctx) {
 		err = s.applyAlone(context.WithoutCancel(ctx), o)
 	} else if err = s.committer.put(o); errors.Is(err, adapter.ErrClosed) {
 		return st.Before, err

@@ -399,8 +399,9 @@ func (e *postgresEngine) sweep(ctx context.Context, now time.Time) (freed int64,
 		t.add(&stmt{
 			sql: `WITH dead AS (DELETE FROM processes WHERE id <> $1 AND pg_try_advisory_xact_lock(id) RETURNING id),
 				p AS (UPDATE payments SET next_at = $2 FROM dead WHERE owner = dead.id AND next_at > $2 RETURNING 1),
-				q AS (UPDATE payins SET next_at = $2 FROM dead WHERE owner = dead.id AND next_at > $2 RETURNING 1)
-				SELECT (SELECT count(*) FROM p) + (SELECT count(*) FROM q)`,
+				q AS (UPDATE payins SET next_at = $2 FROM dead WHERE owner = dead.id AND next_at > $2 RETURNING 1),
+				r AS (UPDATE requests SET held_until = 0 FROM dead WHERE owner = dead.id AND held_until > 0 RETURNING 1)
+				SELECT (SELECT count(*) FROM p) + (SELECT count(*) FROM q) + (SELECT count(*) FROM r)`,
 			args: []any{e.owner(), now.UnixMicro()}, row: func(scan scanner) error { return scan(&freed) },
 		})
 		return nil

@@ -324,7 +324,8 @@ func (e *sqliteEngine) serve(ctx context.Context, now time.Time) error {
 	}
 	return e.write(ctx, func(t tx) error {
 		t.add(&stmt{sql: `UPDATE payments SET next_at = $1 WHERE next_at > $1 AND owner <> 0`, args: []any{now.UnixMicro()}},
-			&stmt{sql: `UPDATE payins SET next_at = $1 WHERE next_at > $1 AND owner <> 0`, args: []any{now.UnixMicro()}})
+			&stmt{sql: `UPDATE payins SET next_at = $1 WHERE next_at > $1 AND owner <> 0`, args: []any{now.UnixMicro()}},
+			&stmt{sql: `UPDATE requests SET held_until = 0 WHERE held_until > 0`})
 		return nil
 	})
 }

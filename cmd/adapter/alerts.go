@@ -99,33 +99,12 @@ func (f watchFlags) breaker(metrics *web.Metrics, alerts *alert.Alerts, log *slo
 	}})
 }
 
-// auditor audits the books now and then, one process at a time.
+// auditor audits the books.
 type auditor struct {
 	st      *store.Store
-	every   time.Duration
 	metrics *web.Metrics
 	alerts  *alert.Alerts
 	log     *slog.Logger
-}
-
-// auditSoon is when the first audit is, at the latest: not in the rush of a start.
-const auditSoon = 10 * time.Minute
-
-// Run audits until ctx is done.
-func (a auditor) Run(ctx context.Context) error {
-	next := time.NewTimer(min(a.every, auditSoon))
-	defer next.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-next.C:
-		}
-		if _, err := a.st.Exclusive(ctx, "verify", a.audit); err != nil && ctx.Err() == nil {
-			a.log.ErrorContext(ctx, "the books cannot be audited", "err", err)
-		}
-		next.Reset(a.every)
-	}
 }
 
 func (a auditor) audit(ctx context.Context) error {

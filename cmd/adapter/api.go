@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/partnerkit/partnerkit/adapter"
 	"github.com/partnerkit/partnerkit/adapter/api"
@@ -21,9 +22,10 @@ import (
 
 // apiFlags are those of the API for the partner's panel.
 type apiFlags struct {
-	APIRate      float64  `group:"API" name:"api-rate" default:"50" placeholder:"N" help:"Requests a second that one token may make; 0 for any number. Default: ${default}."`
-	APIBurst     int      `group:"API" name:"api-burst" default:"100" placeholder:"N" help:"Requests that one token may make at once. Default: ${default}."`
-	APIPublicKey []string `group:"API" name:"api-public-key" placeholder:"FILE" help:"Public key, Ed25519 or RSA in PEM, of whoever else mints tokens (EdDSA, RS256). Such a token's kid is the name of the file without its ending. May be repeated."`
+	APIRate      float64       `group:"API" name:"api-rate" default:"50" placeholder:"N" help:"Requests a second that one token may make; 0 for any number. Default: ${default}."`
+	APIBurst     int           `group:"API" name:"api-burst" default:"100" placeholder:"N" help:"Requests that one token may make at once. Default: ${default}."`
+	KeepAnswers  time.Duration `group:"API" default:"2160h" placeholder:"TIME" help:"How long the answers under idempotency keys are kept, so that repeats are answered alike. 0 keeps them for good. Default: ${default}."`
+	APIPublicKey []string      `group:"API" name:"api-public-key" placeholder:"FILE" help:"Public key, Ed25519 or RSA in PEM, of whoever else mints tokens (EdDSA, RS256). Such a token's kid is the name of the file without its ending. May be repeated."`
 }
 
 func (f apiFlags) faults() (faults []error) {
@@ -32,6 +34,9 @@ func (f apiFlags) faults() (faults []error) {
 	}
 	if f.APIBurst < 1 || f.APIBurst > 100_000 {
 		faults = append(faults, errors.New("--api-burst: must be from 1 to 100000"))
+	}
+	if f.KeepAnswers != 0 && f.KeepAnswers < 24*time.Hour {
+		faults = append(faults, errors.New("--keep-answers: must be 0 or at least 24h"))
 	}
 	if _, err := f.publicKeys(); err != nil {
 		faults = append(faults, fmt.Errorf("--api-public-key: %w", err))

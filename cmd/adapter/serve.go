@@ -156,7 +156,10 @@ func (c serveCmd) Run(ctx context.Context, log *slog.Logger) (err error) {
 		background["alerts"] = alerts
 	}
 	if c.VerifyEvery > 0 {
-		background["audit"] = auditor{st, c.VerifyEvery, metrics, alerts, log}
+		background["audit"] = chore{"audit of the books", st, c.VerifyEvery, auditor{st, metrics, alerts, log}.audit, log}
+	}
+	if c.KeepAnswers > 0 {
+		background["retention"] = forgetter(st, c.KeepAnswers, log)
 	}
 	if !c.ReceiveOnly {
 		books := c.reconcile(pol, metrics, log)

@@ -109,7 +109,7 @@ var stateRoles = map[string]Role{
 	"confirmed": OK, "done": OK,
 	"declined": Ended, "refused": Ended, "expired": Ended,
 	"in_doubt": Doubt, "capture_refused": Doubt, "release_refused": Doubt,
-	"failed":   Bad, "conflict": Bad,
+	"failed": Bad, "conflict": Bad,
 }
 
 type badge struct {
