@@ -168,33 +168,27 @@ func (t *T) forget() {
 	t.exchanges = nil
 }
 
-// shrink returns the smallest text it finds, by leaving parts out and by putting a plain
-// character for another, of which still is true. It asks at most a few hundred times.
+// shrink returns the smallest text it finds of which still is true: it leaves parts out and
+// puts plain characters for others, in smaller and smaller parts. It asks at most a few
+// hundred times.
 func shrink(text string, still func(string) bool) string {
 	asked := 0
-	ask := func(smaller string) bool {
+	ask := func(smaller []rune) bool {
 		asked++
-		return asked < 300 && still(smaller)
+		return asked < 300 && still(string(smaller))
 	}
 	runes := []rune(text)
-	for size := max(len(runes)/2, 1); size >= 1; size /= 2 {
+	for size := len(runes); size >= 1; size /= 2 {
 		for at := 0; at+size <= len(runes); {
-			smaller := string(runes[:at]) + string(runes[at+size:])
-			if ask(smaller) {
-				runes = []rune(smaller)
-			} else {
-				at++
+			if smaller := slices.Delete(slices.Clone(runes), at, at+size); ask(smaller) {
+				runes = smaller
+				continue
 			}
-		}
-	}
-	for i, r := range runes {
-		if r == '0' {
-			continue
-		}
-		other := slices.Clone(runes)
-		other[i] = '0'
-		if ask(string(other)) {
-			runes = other
+			plain := slices.Concat(runes[:at], []rune(strings.Repeat("0", size)), runes[at+size:])
+			if !slices.Equal(plain, runes) && ask(plain) {
+				runes = plain
+			}
+			at += size
 		}
 	}
 	return string(runes)

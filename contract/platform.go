@@ -14,7 +14,7 @@ import (
 
 // The checks of a platform: Integra, Any.Money, Robokassa.
 func platformChecks() []Check {
-	checks := slices.Concat(integraChecks(), anymoneyChecks(), robokassaChecks())
+	checks := slices.Concat(integraChecks(), anymoneyChecks(), robokassaChecks(), madeUpChecks())
 	for i := range checks {
 		if checks[i].Severity == "" {
 			checks[i].Severity = Must
@@ -23,7 +23,7 @@ func platformChecks() []Check {
 	return checks
 }
 
-var areas = slices.Concat(adapterAreas, integraAreas, anymoneyAreas, robokassaAreas)
+var areas = slices.Concat(adapterAreas, integraAreas, anymoneyAreas, robokassaAreas, madeUpAreas)
 
 // platform is the name of the party that a check is about.
 func (t *T) platform() string {
@@ -100,20 +100,27 @@ func (e *env) methodURL(m integra.Method) string {
 
 // envelope reads an answer, which must be one of the API's.
 func (t *T) envelope(a answer) reply {
-	r := reply{answer: a, t: t}
-	const want = `200 with {"status":{"code":…,"message":…},"error":…,"data":…}`
+	r, ok := t.reply(a)
+	if !ok {
+		t.failAt(a.index, wantEnvelope, a.String())
+	}
+	return r
+}
+
+const wantEnvelope = `200 with {"status":{"code":…,"message":…},"error":…,"data":…}`
+
+// reply takes an answer apart and tells whether it is one of the API's.
+func (t *T) reply(a answer) (r reply, ok bool) {
+	r = reply{answer: a, t: t}
 	object, ok := readJSON(a.body).(map[string]any)
 	status, _ := object["status"].(map[string]any)
 	code, isNumber := status["code"].(json.Number)
 	n, err := code.Int64()
 	refused, isBool := object["error"].(bool)
 	message, isText := status["message"].(string)
-	if a.err != nil || a.status != http.StatusOK || !ok || !isNumber || err != nil || !isBool || !isText || refused == (n == 0) {
-		t.failAt(a.index, want, a.String())
-	}
 	r.refused, r.code, r.message = refused, int(n), message
 	r.data, r.hasData = object["data"]
-	return r
+	return r, a.err == nil && a.status == http.StatusOK && ok && isNumber && err == nil && isBool && isText && refused != (n == 0)
 }
 
 // yes fails unless the platform said yes, and no unless it said no, with one of the codes if

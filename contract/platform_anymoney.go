@@ -209,12 +209,7 @@ type moneyPlay struct {
 // playCase sets the case's configuration, with time standing still, and goes through its steps.
 func (t *T) playCase(c anymoneyCase) {
 	p := &moneyPlay{t: t, results: map[int]any{}}
-	p.config, _ = mergePatch(readJSON(anymoneyCases().Base), readJSON(c.Config)).(map[string]any)
-	p.config, _ = mergePatch(p.config, map[string]any{"settings": map[string]any{
-		"sci_base": strings.TrimRight(cmp.Or(t.env.target.Platform.AnyMoney.SCIURL, "https://sci.invalid"), "/"), "callback_timeout_ms": json.Number("1000"),
-	}}).(map[string]any)
-	t.set(t.env.control.do(t.ctx, http.MethodPut, "/anymoney/config", p.config, nil))
-	t.freeze()
+	p.configure(c.Config)
 	p.began = t.at()
 	p.sink = t.sink(p.next)
 	for i, raw := range c.Steps {
@@ -222,6 +217,17 @@ func (t *T) playCase(c anymoneyCase) {
 		t.set(json.Unmarshal(raw, &s))
 		p.step(i, &s)
 	}
+}
+
+// configure gives the platform the base configuration with a change, and stops its time.
+func (p *moneyPlay) configure(change json.RawMessage) {
+	t := p.t
+	p.config, _ = mergePatch(readJSON(anymoneyCases().Base), readJSON(orJSON(change, "{}"))).(map[string]any)
+	p.config, _ = mergePatch(p.config, map[string]any{"settings": map[string]any{
+		"sci_base": strings.TrimRight(cmp.Or(t.env.target.Platform.AnyMoney.SCIURL, "https://sci.invalid"), "/"), "callback_timeout_ms": json.Number("1000"),
+	}}).(map[string]any)
+	t.set(t.env.control.do(t.ctx, http.MethodPut, "/anymoney/config", p.config, nil))
+	t.freeze()
 }
 
 // next is how the next callback is answered; the last answer repeats.

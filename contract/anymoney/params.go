@@ -30,6 +30,12 @@ func (m Method) Known() bool {
 	return known
 }
 
+// Params are the names of a method's parameters, each list in order.
+func (m Method) Params() (required, optional []string) {
+	s := signatures[m]
+	return slices.Clone(s.required), slices.Clone(s.optional)
+}
+
 // Check makes the first checks of parameters: there is none that the method does not have,
 // then none is missing or null that it requires, then all are text or boolean; each time the
 // first by name is refused. (A boolean fails later, by what the parameter means.) It returns

@@ -120,6 +120,20 @@ type (
 	}
 )
 
+// A Param is one argument of a method.
+type Param struct {
+	Name     string
+	Required bool
+}
+
+// Params returns the arguments that are described by a struct such as HelloArgs.
+func Params(args any) (params []Param) {
+	for _, f := range fieldsOf(reflect.TypeOf(args)) {
+		params = append(params, Param{f.name, f.required})
+	}
+	return params
+}
+
 // Decode reads the JSON of arguments, as Envelope.Open returns it, into args: a pointer to
 // one of the structs above. Names are case-sensitive, unknown ones are ignored, null is as
 // good as absent. The error is a *ArgumentError, or as in Open if plain is no object.
