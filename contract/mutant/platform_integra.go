@@ -278,6 +278,15 @@ func integraCalls(add adding) {
 		}
 		m.pass()
 	}, integra.Hello))
+	add("takes-lists", "Takes a list for whatever it asks for", "A list becomes the login Array, and the sum of nobody's payment", calls(func(m *message) {
+		for _, value := range m.args() {
+			if _, list := value.([]any); list {
+				m.succeeds(map[string]string{"cryptKey": fresh()})
+				return
+			}
+		}
+		m.pass()
+	}))
 	add("dies-of-methods", "Answers 500 to a method that is not there", "Monitoring takes a typing error for an outage", calls(func(m *message) {
 		if m.pass(); m.method() == "noSuchMethod" {
 			m.says(http.StatusInternalServerError, "text/plain", "")
