@@ -43,6 +43,7 @@ func forbidden(from, to string) string {
 		"integra":   append(parts, "./contract/money", "./contract/integra", "./contract/robokassa", "./internal/page", root+"/dice", root+"/doctor", root+"/traffic"),
 		"anymoney":  append(parts, "./contract/money", "./contract/anymoney", "./internal/page", root+"/dice", root+"/doctor", root+"/traffic"),
 		"robokassa": append(parts, "./contract/money", "./contract/robokassa", "./internal/page", root+"/dice", root+"/doctor", root+"/traffic"),
+		"recorder":  {root + "/journal", "./contract/money", "./contract/integra", "./contract/anymoney", "./contract/robokassa", "./contract/recording"},
 		"control":   {"*"},
 		"webui":     {"*"},
 	}

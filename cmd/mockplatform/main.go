@@ -36,8 +36,9 @@ type cli struct {
 	LogLevel  slog.Level       `default:"info" placeholder:"LEVEL" help:"debug, info, warn or error. Default: ${default}."`
 	Version   kong.VersionFlag `env:"-" help:"Print the version and exit."`
 
-	Serve serveCmd `cmd:"" default:"withargs" help:"Run the stand-in (the default)."`
-	CA    caCmd    `cmd:"" help:"Write the certificate that clients have to trust for --tls."`
+	Serve  serveCmd  `cmd:"" default:"withargs" help:"Run the stand-in (the default)."`
+	Record recordCmd `cmd:"" help:"Pass a partner's calls to a real platform, and record them without secrets."`
+	CA     caCmd     `cmd:"" help:"Write the certificate that clients have to trust for --tls."`
 
 	Scenario scenarioCmd `cmd:"" help:"Check scenario files, and print their schema."`
 }
@@ -56,6 +57,7 @@ Examples:
   mockplatform --data state.json
   mockplatform --scenario busy-day.yaml --rate 60
   mockplatform scenario check busy-day.yaml
+  mockplatform record --upstream https://sandbox.promopult.org --out sandbox.jsonl --keys keys.yaml
   curl -s http://127.0.0.1:8091/journal
   curl -s http://127.0.0.1:8091/faults -d '{"match":{"method":"confirmPayment","nth":1},"act":{"do":"drop_after"}}'
   curl -s -X PATCH http://127.0.0.1:8091/settings -d '{"integra":{"lost_answers":"drop"}}'`

@@ -2,7 +2,10 @@ package journal
 
 import (
 	"bytes"
+	"encoding/json"
 	"net/url"
+	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -24,7 +27,7 @@ func (e *Exchange) Redacted() *Exchange {
 			continue
 		}
 		shown := secret[:min(4, len(secret)/8)] + mask
-		for _, form := range forms(secret) {
+		for _, form := range Forms(secret) {
 			view.Request = bytes.ReplaceAll(view.Request, []byte(form), []byte(shown))
 			view.Response = bytes.ReplaceAll(view.Response, []byte(form), []byte(shown))
 			view.Args = bytes.ReplaceAll(view.Args, []byte(form), []byte(shown))
@@ -37,7 +40,20 @@ func (e *Exchange) Redacted() *Exchange {
 	return &view
 }
 
-// forms are the ways in which a secret is written: as it is, in a URL, and in PHP's JSON.
-func forms(secret string) []string {
-	return []string{secret, url.QueryEscape(secret), url.PathEscape(secret), strings.ReplaceAll(secret, "/", `\/`)}
+// Forms are the ways in which a secret is written, each once: as it is, in a URL (.NET writes
+// escapes in lower case), in JSON, and in PHP's JSON.
+func Forms(secret string) []string {
+	query, path := url.QueryEscape(secret), url.PathEscape(secret)
+	quoted, _ := json.Marshal(secret) // a string is always JSON
+	inJSON := strings.Trim(string(quoted), `"`)
+	all := []string{
+		secret, query, path, lowerEscapes(query), lowerEscapes(path),
+		inJSON, strings.ReplaceAll(secret, "/", `\/`), strings.ReplaceAll(inJSON, "/", `\/`),
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
 }
+
+var escape = regexp.MustCompile(`%[0-9A-F]{2}`)
+
+func lowerEscapes(text string) string { return escape.ReplaceAllStringFunc(text, strings.ToLower) }
