@@ -33,6 +33,7 @@ type cli struct {
 	Version kong.VersionFlag `env:"-" help:"Print the version and exit."`
 
 	Run     runCmd     `cmd:"" help:"Run the checks against a target."`
+	Drift   driftCmd   `cmd:"" help:"Replay a recording of a real platform against a stand-in, and say what differs."`
 	List    listCmd    `cmd:"" help:"List the checks."`
 	Explain explainCmd `cmd:"" help:"Say what a check is about, why, and how to mend what it finds."`
 }
@@ -46,6 +47,7 @@ Examples:
   contract run --target adapter.yaml --only INT-CRASH
   contract run --target adapter.yaml --seed 42 --junit report.xml
   contract run --target sandbox.yaml
+  contract drift --journal sandbox.jsonl
   contract list --only 'INT-PARAM-*'
   contract explain INT-LOST-04`
 

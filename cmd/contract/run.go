@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"net"
 	"net/url"
 	"os"
 	"strings"
@@ -53,13 +54,14 @@ func (c *runCmd) Run(ctx context.Context, s *streams, code *int) (err error) {
 		target.Platform.ReadOnly = true
 	}
 	own := target.Adapter != nil && c.Platform == "" && target.StandIn.Control == "" // stand-in
-	if target.Adapter != nil {
-		stop, err := c.standIn(ctx, target)
-		if err != nil {
-			return err
+	if target.Adapter != nil && (c.Platform != "" || target.StandIn.Control == "") {
+		at, stop, wrong := standIn(ctx, c.Platform, c.PlatformURL, target.StandIn.Listen)
+		if wrong != nil {
+			return wrong
 		}
+		target.StandIn.URL, target.StandIn.Control = at.URL, at.Control
 		defer func() { err = errors.Join(err, stop()) }()
-	} else if c.Platform != "" {
+	} else if target.Adapter == nil && c.Platform != "" {
 		return errors.New("--platform: is for adapters; a platform's control API is platform.control in its target file")
 	}
 	if c.Namespace && !own {
@@ -111,32 +113,27 @@ func (c *runCmd) write(s *streams, r *contract.Report) error {
 	return errors.Join(errs...)
 }
 
-// standIn sees to it that the target has a platform to talk to, and returns how to end it.
-func (c *runCmd) standIn(ctx context.Context, target *contract.Target) (stop func() error, err error) {
-	nothing := func() error { return nil }
-	if c.Platform != "" {
-		if c.PlatformURL == "" {
-			u, err := url.Parse(c.Platform)
-			if err != nil || u.Hostname() == "" {
-				return nil, fmt.Errorf("--platform: %q is no address such as http://127.0.0.1:8091", c.Platform)
-			}
-			c.PlatformURL = u.Scheme + "://" + u.Hostname() + ":8090"
+// standIn returns a stand-in, and how to end it: the one whose control API is given, or one of
+// this command's own that listens there.
+func standIn(ctx context.Context, control, platform, listen string) (at contract.StandIn, stop func() error, err error) {
+	if control != "" {
+		u, err := url.Parse(control)
+		if err != nil || u.Hostname() == "" {
+			return at, nil, fmt.Errorf("--platform: %q is no address such as http://127.0.0.1:8091", control)
 		}
-		target.StandIn = contract.StandIn{URL: c.PlatformURL, Control: c.Platform}
-		return nothing, nil
+		if platform == "" {
+			platform = u.Scheme + "://" + net.JoinHostPort(u.Hostname(), "8090") + strings.TrimRight(u.Path, "/")
+		}
+		return contract.StandIn{URL: platform, Control: control}, func() error { return nil }, nil
 	}
-	if target.StandIn.Control != "" {
-		return nothing, nil
-	}
-	server, err := mockplatform.New(mockplatform.Config{Listen: target.StandIn.Listen, Version: buildVersion()})
+	server, err := mockplatform.New(mockplatform.Config{Listen: listen, Version: buildVersion()})
 	if err != nil {
-		return nil, fmt.Errorf("stand_in.listen: %w", err)
+		return at, nil, fmt.Errorf("stand_in.listen: %w", err)
 	}
-	target.StandIn.URL, target.StandIn.Control = server.PlatformURL(), server.ControlURL()
 	serving, cancel := context.WithCancel(context.WithoutCancel(ctx)) // Ctrl-C ends the run first
 	ended := make(chan error, 1)
 	go func() { ended <- server.Run(serving) }()
-	return func() error {
+	return contract.StandIn{URL: server.PlatformURL(), Control: server.ControlURL()}, func() error {
 		cancel()
 		return <-ended
 	}, nil

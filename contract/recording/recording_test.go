@@ -144,4 +144,3 @@ func FuzzRead(f *testing.F) {
 		}
 	})
 }
-

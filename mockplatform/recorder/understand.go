@@ -7,7 +7,9 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/partnerkit/partnerkit/contract/anymoney"
@@ -34,7 +36,7 @@ func (r *keyring) understand(x *recording.Exchange, req *http.Request, body []by
 		r.anyMoneyCallback(x, req, body)
 	case x.Direction == recording.Out && fields.Has(robokassa.FieldOutSum) && fields.Has(robokassa.FieldSignature):
 		x.Method = "ResultURL"
-		r.robokassa(x, req, body)
+		r.robokassa(x, req, body, answer)
 	case x.Direction == recording.Out:
 		r.integraNotify(x, req, fields)
 	case req.Header.Get(anymoney.HeaderMerchant) != "", json.Valid(body) && strings.Contains(string(body), `"jsonrpc"`):
@@ -42,7 +44,7 @@ func (r *keyring) understand(x *recording.Exchange, req *http.Request, body []by
 	case fields.Has(anymoney.FieldMerchant) && fields.Has(anymoney.FieldSign):
 		r.anyMoneyForm(x, fields)
 	case strings.Contains(path, "/merchant/"), strings.Contains(path, "/invoiceservicewebapi/"), strings.Contains(path, "/refundservice/"):
-		r.robokassa(x, req, body)
+		r.robokassa(x, req, body, answer)
 	default:
 		r.integra(x, req, fields, status, answer)
 	}
@@ -203,8 +205,11 @@ func (r *keyring) learnOrder(o anymoney.Object) {
 	}
 }
 
+// resultCode is the outcome of a call of the XML service.
+var resultCode = regexp.MustCompile(`<Result>\s*<Code>(\d{1,9})</Code>`)
+
 // robokassa is everything of Robokassa; its methods are named by the last segment of the path.
-func (r *keyring) robokassa(x *recording.Exchange, req *http.Request, body []byte) {
+func (r *keyring) robokassa(x *recording.Exchange, req *http.Request, body, answer []byte) {
 	x.Protocol = recording.Robokassa
 	before, name := cutPath(req.URL.Path)
 	folder := strings.ToLower(before[strings.LastIndexByte(before, '/')+1:])
@@ -216,6 +221,12 @@ func (r *keyring) robokassa(x *recording.Exchange, req *http.Request, body []byt
 		x.Method = "Refund/" + name
 	case name != "":
 		x.Method = name
+	}
+	if index, err := robokassa.ParseIndexAnswer(answer); err == nil && index.ErrorCode != 0 {
+		x.Verdict = recording.Verdict{Code: int(index.ErrorCode)}
+	} else if code := resultCode.FindSubmatch(answer); code != nil && string(code[1]) != "0" {
+		n, _ := strconv.Atoi(string(code[1]))
+		x.Verdict = recording.Verdict{Code: n}
 	}
 	query := req.URL.RawQuery
 	if strings.HasPrefix(req.Header.Get("Content-Type"), "application/x-www-form-urlencoded") && len(body) > 0 {

@@ -1,0 +1,367 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/partnerkit/partnerkit/contract"
+	"github.com/partnerkit/partnerkit/contract/anymoney"
+	"github.com/partnerkit/partnerkit/contract/integra"
+	"github.com/partnerkit/partnerkit/contract/robokassa"
+	"github.com/partnerkit/partnerkit/mockplatform"
+	"github.com/partnerkit/partnerkit/mockplatform/recorder"
+)
+
+// sandbox is a stand-in in the part of a real platform, with a recorder before it, a partner
+// who calls it, and that partner's adapter behind it.
+type sandbox struct {
+	*testing.T
+	platform *mockplatform.Server
+	recorder *recorder.Recorder
+	file     string
+	stop     func()
+	client   *http.Client
+	secrets  []string // that must not be in the file
+	alice    integra.Credentials
+}
+
+const (
+	merchantKey  = "mock-api-key-of-merchant-37"
+	shopPassword = "qwerty-of-the-shop"
+	notifyToken  = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhbGljZSJ9.c2lnbmF0dXJlLW9mLXRoZS10b2tlbg"
+	callbackPath = "/callbacks/9f8e7d6c5b4a39281706"
+	accessToken  = "yandex-oauth-token-of-alice"
+)
+
+func newSandbox(t *testing.T, options ...func(*mockplatform.Config)) *sandbox {
+	t.Helper()
+	s := &sandbox{T: t, platform: mockplatform.Start(t, options...), file: filepath.Join(t.TempDir(), "journal.jsonl"), client: &http.Client{Transport: &http.Transport{}}}
+	adapter := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, `{"stored":true}`) }))
+	t.Cleanup(adapter.Close)
+	upstream, _ := url.Parse(s.platform.PlatformURL())
+	notify, _ := url.Parse(adapter.URL)
+	var err error
+	s.recorder, err = recorder.New(recorder.Config{
+		Upstream: upstream, Notify: notify, Out: s.file,
+		Keys: recorder.Keys{Partners: map[string]string{mockplatform.DemoPartner.Hash: mockplatform.DemoPartner.Key}, Secrets: []string{merchantKey}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- s.recorder.Run(ctx) }()
+	stopped := false
+	s.stop = func() {
+		if stopped {
+			return
+		}
+		stopped = true
+		s.client.CloseIdleConnections()
+		cancel()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	}
+	t.Cleanup(s.stop)
+	s.secrets = []string{
+		mockplatform.DemoPartner.Key, merchantKey, shopPassword, notifyToken, strings.Split(notifyToken, ".")[2], strings.TrimPrefix(callbackPath, "/callbacks/"),
+		accessToken, "chocolate-cookie", "4111111111111111",
+	}
+	return s
+}
+
+// send makes a call to the platform by way of the recorder.
+func (s *sandbox) send(verb, path, body string, header map[string]string) []byte {
+	s.Helper()
+	req, err := http.NewRequestWithContext(s.Context(), verb, s.recorder.URL()+path, strings.NewReader(body))
+	if err != nil {
+		s.Fatal(err)
+	}
+	for name, value := range header {
+		req.Header.Set(name, value)
+	}
+	req.Header.Set("Cookie", "session=chocolate-cookie")
+	res, err := s.client.Do(req)
+	if err != nil {
+		s.Fatal(err)
+	}
+	defer func() { _ = res.Body.Close() }()
+	answer, err := io.ReadAll(res.Body)
+	if err != nil {
+		s.Fatal(err)
+	}
+	return answer
+}
+
+// control makes a call to the platform's control API: what happens there without the partner.
+func (s *sandbox) control(verb, path, body string) (answer struct{ ID string }) {
+	s.Helper()
+	req, err := http.NewRequestWithContext(s.Context(), verb, s.platform.ControlURL()+path, strings.NewReader(body))
+	if err != nil {
+		s.Fatal(err)
+	}
+	res, err := s.client.Do(req)
+	if err != nil {
+		s.Fatal(err)
+	}
+	defer func() { _ = res.Body.Close() }()
+	text, _ := io.ReadAll(res.Body)
+	if res.StatusCode >= 300 {
+		s.Fatalf("%s %s: %d %s", verb, path, res.StatusCode, text)
+	}
+	_ = json.Unmarshal(text, &answer)
+	return answer
+}
+
+// integra calls Integra, as the official client does, and returns the data of the answer.
+func (s *sandbox) integra(m integra.Method, cred integra.Credentials, args any) (data map[string]any) {
+	s.Helper()
+	k, err := integra.Seal(integra.Simple, cred, args)
+	if err != nil {
+		s.Fatal(err)
+	}
+	s.secrets = append(s.secrets, k[len(integra.Prefix)+integra.HashLen:], cred.Key)
+	address, err := integra.RequestURL("http://x", "partners/acme", m, k, nil)
+	if err != nil {
+		s.Fatal(err)
+	}
+	body, kind := "", "application/json"
+	if m == integra.ReadMessages {
+		body, kind = "ids=1,2", "application/x-www-form-urlencoded"
+	}
+	response, err := integra.ParseResponse(s.send("POST", strings.TrimPrefix(address, "http://x"), body, map[string]string{"Content-Type": kind}))
+	if err == nil && response.Err() == nil {
+		_ = json.Unmarshal(response.Data, &data)
+	}
+	return data
+}
+
+// money calls Any.Money.
+func (s *sandbox) money(key anymoney.Key, method, params string) {
+	s.Helper()
+	body := `{"jsonrpc":"2.0","method":"` + method + `","params":` + params + `,"id":"7"}`
+	now := strconv.FormatInt(time.Now().UnixMilli(), 10)
+	signature := strings.Repeat("ab", 64)
+	if request, err := anymoney.ParseRequest([]byte(body)); err == nil {
+		signature = key.Sign(request.Params, now)
+	}
+	s.secrets = append(s.secrets, signature)
+	s.send("POST", "/anymoney/", body, map[string]string{"Content-Type": "application/json", "x-merchant": "37", "x-utc-now-ms": now, "x-signature": signature})
+}
+
+// robo calls Robokassa with a signed form.
+func (s *sandbox) robo(path string, fields robokassa.Fields, base robokassa.Base) {
+	s.Helper()
+	signature := base.Sign(robokassa.MD5, shopPassword)
+	s.secrets = append(s.secrets, signature)
+	s.send("POST", "/robokassa"+path, append(fields, robokassa.Field{Name: "SignatureValue", Value: signature}).Encode(), map[string]string{"Content-Type": "application/x-www-form-urlencoded"})
+}
+
+// session is a day of the partner: nearly everything that can be said.
+func (s *sandbox) session() {
+	s.Helper()
+	partner := integra.Credentials{Hash: mockplatform.DemoPartner.Hash, Key: mockplatform.DemoPartner.Key}
+	s.integra(integra.Hello, partner, integra.HelloArgs{Name: "acme"})
+	s.alice.Hash = "a11ce000000000000000000000000001"
+	made := s.integra(integra.CreateUser, partner, integra.CreateUserArgs{Username: "alice@acme.com", Hash: s.alice.Hash, Email: "alice@acme.com", SuggestedDomain: "acme.com"})
+	s.alice.Key, _ = made["cryptKey"].(string)
+	if s.alice.Key == "" {
+		s.Fatalf("no key of %v", made)
+	}
+	s.secrets = append(s.secrets, s.alice.Key)
+	s.integra(integra.CreateUser, partner, integra.CreateUserArgs{Username: "bob", Hash: s.alice.Hash}) // taken
+	s.integra(integra.CreateUser, partner, map[string]any{"username": "carol", "hash": "short"})
+	s.integra(integra.CryptLogin, s.alice, integra.LoginArgs{
+		Login: "alice@acme.com", Hash: s.alice.Hash,
+		PaymentNotifyURL: s.recorder.NotifyURL() + "/integra/notify?id={id}&amount={amount}&hash={hash}&token=" + notifyToken,
+	})
+	first := s.topUp("100.5")
+	s.integra(integra.ConfirmPayment, s.alice, integra.ConfirmPaymentArgs{Amount: "100.5", TransactionID: first})
+	s.integra(integra.ConfirmPayment, s.alice, integra.ConfirmPaymentArgs{Amount: "100.5", TransactionID: first})
+	s.integra(integra.DeclinePayment, s.alice, integra.DeclinePaymentArgs{TransactionID: first})
+	second := s.topUp("5000")
+	s.integra(integra.ConfirmPayment, s.alice, integra.ConfirmPaymentArgs{Amount: "4999", TransactionID: second})
+	s.integra(integra.DeclinePayment, s.alice, integra.DeclinePaymentArgs{TransactionID: second, ErrorCode: 7, ErrorMessage: "not enough funds"})
+	s.integra(integra.ConfirmPayment, s.alice, integra.ConfirmPaymentArgs{Amount: "1", TransactionID: strings.Repeat("f", 32)}) // there is none
+	direct := integra.DoPaymentArgs{PaymentSum: "250.50", PaymentHash: strings.Repeat("d", 32), UserLogin: "alice@acme.com"}
+	s.integra(integra.DoPayment, s.alice, direct)
+	s.integra(integra.DoPayment, s.alice, direct)
+	s.integra(integra.DoPayment, s.alice, integra.DoPaymentArgs{PaymentSum: "-50", PaymentHash: strings.Repeat("e", 32), UserLogin: "alice@acme.com"})
+	s.integra(integra.GetUserData, integra.Credentials{Hash: s.alice.Hash, Key: partner.Key}, integra.PartnerArgs{Partner: partner.Hash})
+	s.integra(integra.GetFinSummaryByDate, s.alice, integra.FinSummaryArgs{Date: time.Now().UTC().Format(time.DateOnly)})
+	s.integra(integra.GetUserMessages, s.alice, map[string]any{"partner": partner.Hash, "markRead": false})
+	s.integra(integra.GetMessages, partner, map[string]any{"partner": partner.Hash})
+	s.integra(integra.GetMessageTemplates, partner, integra.PartnerArgs{Partner: partner.Hash})
+	s.integra(integra.ReadMessages, partner, integra.PartnerArgs{Partner: partner.Hash})
+	s.integra(integra.GetUsersData, partner, integra.UsersDataArgs{Partner: partner.Hash})
+	s.integra(integra.ChangeURL, s.alice, integra.ChangeURLArgs{URL: "https://www.acme.com"})
+	s.integra(integra.AttachCounter, s.alice, integra.AttachCounterArgs{CounterID: "42", AccessToken: accessToken})
+	s.integra(integra.ArchiveUser, s.alice, integra.PartnerArgs{Partner: partner.Hash})
+	s.integra(integra.UnarchiveUser, s.alice, integra.PartnerArgs{Partner: partner.Hash})
+
+	s.money(merchantKey, "balance", `{}`)
+	s.money(merchantKey, "payin.calc", `{"amount":"115","in_curr":"UAH","payway":"visamc","out_curr":"USD"}`)
+	s.money(merchantKey, "payin.create", `{"amount":"256.13","externalid":"order-1042","in_curr":"UAH","payway":"visamc","callback_url":"`+s.recorder.NotifyURL()+callbackPath+`"}`)
+	s.money(merchantKey, "payin.create", `{"amount":"256.13","externalid":"order-1042","in_curr":"UAH","payway":"visamc"}`) // taken
+	s.money("another-key", "balance", `{}`)
+	s.money(merchantKey, "payin.fly", `{}`)
+	s.money(merchantKey, "payin.create", `{"amount":`)
+	s.await(1, func() { s.control("POST", "/anymoney/orders/order-1042/status", `{"merchant":"37","status":"done"}`) })
+	s.money(merchantKey, "payin.get", `{"externalid":"order-1042"}`)
+
+	s.control("PUT", "/robokassa/shops/acme", `{"password1":"`+shopPassword+`","password2":"`+shopPassword+`"}`)
+	request := robokassa.Request{Login: "acme", OutSum: "10.00", InvID: "5", Description: "order 5"}
+	s.robo("/Merchant/Indexjson.aspx", request.Fields(), request.Base())
+	s.robo("/Merchant/Indexjson.aspx", robokassa.Request{Login: "acme", OutSum: "11.00", InvID: "6"}.Fields(), request.Base()) // wrong signature
+	s.robo("/Merchant/WebService/Service.asmx/OpState", robokassa.Fields{{Name: "MerchantLogin", Value: "acme"}, {Name: "InvoiceID", Value: "5"}}, robokassa.OpStateBase("acme", "5"))
+	token, err := robokassa.SignToken(`{"typ":"JWT","alg":"MD5"}`, `{"MerchantLogin":"acme","InvoiceType":"OneTime","InvId":8,"OutSum":1.5,"Description":"eight"}`, robokassa.MD5, robokassa.InvoiceKey("acme", shopPassword))
+	if err != nil {
+		s.Fatal(err)
+	}
+	s.secrets = append(s.secrets, token[strings.LastIndex(token, ".")+1:])
+	s.send("POST", "/robokassa/InvoiceServiceWebApi/api/CreateInvoice", strconv.Quote(token), map[string]string{"Content-Type": "application/json"})
+	s.send("POST", "/robokassa/Merchant/Index/none", "number=4111+1111+1111+1111&cvc=123", map[string]string{"Content-Type": "application/x-www-form-urlencoded"})
+}
+
+// topUp presses the button and waits until the partner's adapter has heard of it.
+func (s *sandbox) topUp(amount string) (id string) {
+	s.Helper()
+	s.await(1, func() {
+		id = s.control("POST", "/integra/users/"+s.alice.Hash+"/topups", `{"amount":"`+amount+`"}`).ID
+	})
+	return id
+}
+
+// await does something and waits for so many lines that come of it.
+func (s *sandbox) await(lines int, do func()) {
+	s.Helper()
+	before := s.recorder.Lines()
+	do()
+	for deadline := time.Now().Add(30 * time.Second); s.recorder.Lines() < before+lines; time.Sleep(2 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			s.Fatalf("%d lines came of it, not %d", s.recorder.Lines()-before, lines)
+		}
+	}
+}
+
+// drift runs contract drift and returns its report.
+func drift(t *testing.T, want int, args ...string) (report contract.DriftReport) {
+	t.Helper()
+	code, out, errs := call(t, append([]string{"drift", "--json"}, args...)...)
+	if err := json.Unmarshal([]byte(out), &report); err != nil || code != want {
+		t.Fatalf("exit %d, not %d: %v\n%s%s", code, want, err, out, errs)
+	}
+	return report
+}
+
+// A recording of one stand-in is what another one answers, and holds no secret.
+func TestRecordedIsReplayed(t *testing.T) {
+	t.Parallel()
+	s := newSandbox(t)
+	s.session()
+	s.stop()
+	text, err := os.ReadFile(s.file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, secret := range s.secrets {
+		for _, form := range []string{secret, url.QueryEscape(secret), url.PathEscape(secret), base64.StdEncoding.EncodeToString([]byte(secret)), strings.ReplaceAll(secret, "/", `\/`)} {
+			if bytes.Contains(text, []byte(form)) {
+				t.Errorf("the file holds %s", form)
+			}
+		}
+	}
+	report := drift(t, exitKept, "--journal", s.file)
+	if len(report.Differences) > 0 || len(report.Notes) > 0 || report.Compared < 38 {
+		t.Errorf("%+v", report)
+	}
+	t.Logf("%d of %d compared; skipped %+v", report.Compared, report.Exchanges, report.Skipped)
+	code, out, errs := call(t, "drift", "--journal", s.file, "--lang", "en")
+	if want := fmt.Sprintf("No drift; %d of %d exchanges compared\n", report.Compared, report.Exchanges); code != exitKept || !strings.HasSuffix(out, want) {
+		t.Errorf("exit %d\n%s%s", code, out, errs)
+	}
+	// A stand-in that is used, with its own clock, is as good, twice.
+	other := mockplatform.Start(t)
+	for seed := range 2 {
+		report := drift(t, exitKept, "--journal", s.file, "--platform", other.ControlURL(), "--platform-url", other.PlatformURL(), "--seed", strconv.Itoa(seed))
+		if len(report.Differences) > 0 {
+			t.Errorf("%+v", report)
+		}
+	}
+	if off := time.Since(other.Clock().Now()).Abs(); off > time.Minute {
+		t.Errorf("the clock of the stand-in was left %s off", off)
+	}
+}
+
+// What a stand-in does otherwise is named: the field, what was recorded, what it says.
+func TestDrift(t *testing.T) {
+	t.Parallel()
+	s := newSandbox(t)
+	s.session()
+	s.stop()
+	for _, tt := range []struct {
+		name, patch, body string
+		ignore            []string
+		want              []string
+	}{
+		{"a setting", "/settings", `{"integra":{"confirm_repeated":"refuse"}}`, nil, []string{
+			"confirmPayment data absent", "confirmPayment error true", "confirmPayment status.code 8", "confirmPayment status.message",
+		}},
+		{"that is ignored", "/settings", `{"integra":{"confirm_repeated":"refuse"}}`, []string{"--ignore", "status.*", "--ignore", "confirmPayment:error", "--ignore", "data"}, nil},
+		{"an answer that never comes", "/settings", `{"integra":{"lost_answers":"error"}}`, []string{"--ignore", "(body)", "--ignore", "getMessages:data", "--ignore", "getUsersData:data"}, []string{
+			// and whatever the user whose key is lost does, cannot be replayed
+			"createUser (status) 500", "createUser (content-type) text/html", "readMessages (status) 500", "readMessages (content-type) text/html",
+		}},
+		{"an amount in another form", "/settings", `{"integra":{"notify":{"amount":"full"}}}`, nil, []string{
+			`notify amount 100.50`, `notify amount 5000.00`,
+		}},
+		{"a fee", "/anymoney/config", `{"payways":{"visamc":{"in":{"UAH":{"fee":{"mult":"0.5"}}}}}}`, []string{"--ignore", "*.account_amount", "--ignore", "account_amount"}, []string{
+			`payin.calc result.in_fee_amount "57.5"`, `payin.calc result.out_fee_amount "2.04"`,
+			`payin.create result.in_fee_amount "128.07"`, `payin.create result.out_fee_amount "128.07"`,
+			`callback in_fee_amount "128.07"`, `callback out_fee_amount "128.07"`,
+			`payin.get result.in_fee_amount "128.07"`, `payin.get result.out_fee_amount "128.07"`,
+		}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			other := mockplatform.Start(t)
+			req, _ := http.NewRequestWithContext(t.Context(), http.MethodPatch, other.ControlURL()+tt.patch, strings.NewReader(tt.body))
+			res, err := s.client.Do(req)
+			if err != nil || res.StatusCode >= 300 {
+				t.Fatal(res, err)
+			}
+			_ = res.Body.Close()
+			code, out, errs := call(t, append([]string{"drift", "--json", "--journal", s.file, "--platform", other.ControlURL(), "--platform-url", other.PlatformURL()}, tt.ignore...)...)
+			var report contract.DriftReport
+			if err := json.Unmarshal([]byte(out), &report); err != nil {
+				t.Fatalf("exit %d: %v\n%s%s", code, err, out, errs)
+			}
+			var got []string
+			for _, d := range report.Differences {
+				if d.Path == "status.message" {
+					d.StandIn = "" // it names an id of this recording
+				}
+				got = append(got, strings.TrimSpace(d.Method+" "+d.Path+" "+d.StandIn))
+			}
+			if diff := cmp.Diff(tt.want, got); diff != "" || code != min(len(tt.want), 1) {
+				t.Errorf("exit %d (-want +got):\n%s", code, diff)
+			}
+		})
+	}
+}
