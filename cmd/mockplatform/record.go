@@ -17,6 +17,7 @@ type recordCmd struct {
 	Upstream string `required:"" placeholder:"URL" help:"The real platform, such as https://sandbox.promopult.org."`
 	Out      string `required:"" placeholder:"FILE" help:"Where the exchanges go, as JSON Lines; what is there is added to."`
 	Keys     string `placeholder:"FILE" help:"YAML with what opens Integra's calls, and other secrets to mask: cipher, partners and users (crypt keys by hash), secrets. $${NAME} in a value is taken from the environment."`
+	Learned  string `placeholder:"FILE" help:"Keeps the crypt keys of users who are made meanwhile, which are secrets, for the next start. Default: they are forgotten."`
 	Listen   string `default:"127.0.0.1:8090" placeholder:"ADDRESS" help:"Address at which the partner calls; port 0 for any. Default: ${default}."`
 
 	Notify       string `placeholder:"URL" help:"The partner's adapter: the platform's notifications are passed to it, and recorded. Default: they are not."`
@@ -60,7 +61,7 @@ func (c *recordCmd) Run(ctx context.Context, log *slog.Logger) error {
 
 // config turns flags into a configuration; every fault is named at once.
 func (c *recordCmd) config() (cfg recorder.Config, err error) {
-	cfg = recorder.Config{Listen: c.Listen, NotifyListen: c.NotifyListen, Out: c.Out, Timeout: c.Timeout}
+	cfg = recorder.Config{Listen: c.Listen, NotifyListen: c.NotifyListen, Out: c.Out, Timeout: c.Timeout, Learned: c.Learned}
 	var faults []error
 	address := func(flag, text string) *url.URL {
 		u, err := url.Parse(text)

@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
+	"os"
 	"regexp"
 	"slices"
 	"strings"
@@ -100,6 +102,7 @@ type keyring struct {
 	mu      sync.Mutex
 	keys    map[string]string // of partners and users, by hash
 	secrets map[string]bool
+	learned *os.File // keeps users' keys for the next start; nil for nowhere
 }
 
 func newKeyring(k Keys) (*keyring, error) {
@@ -135,6 +138,53 @@ func (r *keyring) learnKey(hash, key string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.keys[hash] = key
+}
+
+// learnUser is learnKey for the key of a new user, which the next start wants to know too.
+func (r *keyring) learnUser(hash, key string) error {
+	r.learnKey(hash, key)
+	if r.learned == nil || !integra.ValidHash(hash) {
+		return nil
+	}
+	line, err := yaml.Marshal(map[string]string{hash: key})
+	if err == nil {
+		_, err = r.learned.Write(line) // a line, since a file may be cut off between two
+	}
+	return err
+}
+
+// openLearned reads the keys that earlier runs have learned, and keeps more of them there.
+func (r *keyring) openLearned(path string) error {
+	text, err := os.ReadFile(path) //nolint:gosec // the user names the file
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if at := bytes.LastIndexByte(text, '\n') + 1; at < len(text) {
+		text = text[:at] // cut off when its writer was killed
+		if err := os.Truncate(path, int64(at)); err != nil {
+			return err
+		}
+	}
+	number := 0
+	for line := range bytes.Lines(text) { // a user may stand there twice: the later key holds
+		var keys map[string]string
+		if number++; yaml.Unmarshal(line, &keys) != nil {
+			return fmt.Errorf("%s: line %d is not HASH: KEY", path, number)
+		}
+		for hash, key := range keys {
+			r.learnKey(hash, key)
+		}
+	}
+	r.learned, err = os.OpenFile(path, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o600) //nolint:gosec // likewise
+	return err
+}
+
+// close lets go of the file.
+func (r *keyring) close() error {
+	if r.learned == nil {
+		return nil
+	}
+	return errors.Join(r.learned.Sync(), r.learned.Close())
 }
 
 // known returns every secret, the longest first, so that none is hidden by a part of it.

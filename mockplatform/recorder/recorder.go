@@ -40,6 +40,7 @@ type Config struct {
 	NotifyListen string   // address for those; "127.0.0.1:0" if ""
 	Out          string   // file
 	Keys         Keys
+	Learned      string         // file that keeps the crypt keys of users who are made meanwhile, for the next start; "" for none
 	Timeout      time.Duration  // until an answer begins; 2 minutes if 0
 	RootCAs      *x509.CertPool // trusted for TLS; the system's if nil
 	Log          *slog.Logger   // nowhere if nil
@@ -82,8 +83,14 @@ func New(cfg Config) (_ *Recorder, err error) {
 		MaxIdleConnsPerHost: 32, IdleConnTimeout: time.Minute, ResponseHeaderTimeout: cfg.Timeout,
 		DisableCompression: true, // bodies pass as they are
 	}
+	if cfg.Learned != "" {
+		if err := r.keys.openLearned(cfg.Learned); err != nil {
+			return nil, fmt.Errorf("learned: %w", err)
+		}
+	}
 	defer func() {
 		if err != nil {
+			_ = r.keys.close()
 			for _, l := range r.listeners {
 				_ = l.Close()
 			}
@@ -175,7 +182,7 @@ func (r *Recorder) Run(ctx context.Context) error {
 		}
 	}
 	r.transport.CloseIdleConnections()
-	return errors.Join(append(errs, r.file.close())...)
+	return errors.Join(append(errs, r.file.close(), r.keys.close())...)
 }
 
 // proxy passes calls on to a base address.

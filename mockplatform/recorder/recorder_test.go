@@ -408,6 +408,52 @@ func TestFile(t *testing.T) {
 	}
 }
 
+// Keys that were learned are there at the next start, and what is broken is said by its line.
+func TestLearned(t *testing.T) {
+	t.Parallel()
+	const user = "12345678901234567890123456789012"
+	learned := filepath.Join(t.TempDir(), "learned.yaml")
+	upstream := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasSuffix(r.URL.Path, "createUser") {
+			_, _ = w.Write(integra.Success(integra.CreateUserResult{CryptKey: "the-key-of-the-user"}).Encode())
+		}
+	})
+	ask := func(r *tape, m integra.Method, cred integra.Credentials, args any) *recording.Exchange {
+		k, err := integra.Seal(integra.Simple, cred, args)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.do("POST", "/iframe/"+string(m)+"?k="+url.QueryEscape(k), "")
+		return r.lines()[len(r.lines())-1]
+	}
+	keep := func(cfg *recorder.Config) { cfg.Learned = learned }
+	for range 2 {
+		r := record(t, upstream, keep)
+		ask(r, integra.CreateUser, integra.Credentials{Hash: mockplatform.DemoPartner.Hash, Key: mockplatform.DemoPartner.Key}, integra.CreateUserArgs{Username: "u", Hash: user})
+		if err := r.stop(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	text, err := os.ReadFile(learned)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(learned, append(text, "cut o"...), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	x := ask(record(t, upstream, keep), integra.ChangeURL, integra.Credentials{Hash: user, Key: "the-key-of-the-user"}, integra.ChangeURLArgs{URL: "https://the-key-of-the-user.example"})
+	if x.Sealed == nil || x.Sealed.Key != recording.KeyUser || x.Args != `{"url":"https://***.example"}` {
+		t.Errorf("%+v", x)
+	}
+	if err := os.WriteFile(learned, []byte("a: b\n- x\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	to, _ := url.Parse(upstream)
+	if _, err := recorder.New(recorder.Config{Upstream: to, Out: filepath.Join(t.TempDir(), "out"), Learned: learned}); err == nil || !strings.Contains(err.Error(), "learned.yaml: line 2 is not HASH: KEY") {
+		t.Errorf("a broken file: %v", err)
+	}
+}
+
 func TestKeys(t *testing.T) {
 	t.Parallel()
 	const hash = "c9cb3d6a7f7b802f170ca8a166c1375e"

@@ -48,6 +48,11 @@ func (r *keyring) understand(x *recording.Exchange, req *http.Request, body []by
 	default:
 		r.integra(x, req, fields, status, answer)
 	}
+	if x.Direction == recording.Out { // what is fixed in the address vouches for who calls it
+		r.learn(slices.DeleteFunc(journal.SecretsIn("http://adapter"+req.RequestURI), func(value string) bool {
+			return value == x.Payment || value == x.User || strings.Contains(x.Args, value)
+		})...)
+	}
 }
 
 // method is the last segment of a path, and path all before it.
@@ -97,7 +102,9 @@ func (r *keyring) integra(x *recording.Exchange, req *http.Request, fields url.V
 	case err == nil:
 		var made integra.CreateUserResult
 		if (method == integra.CreateUser || method == integra.LegacyCreateUser) && response.Result(&made) == nil && made.CryptKey != "" {
-			r.learnKey(x.User, made.CryptKey)
+			if err := r.learnUser(x.User, made.CryptKey); err != nil {
+				x.Verdict.Detail = "the key could not be kept for the next start: " + err.Error()
+			}
 		}
 	case status != 0 && !method.HTML():
 		x.Verdict = recording.Verdict{Detail: "not an answer of the API"}
