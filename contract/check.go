@@ -83,7 +83,7 @@ func (c *Check) needs(n Need) bool { return slices.Contains(c.Needs, n) }
 func (c *Check) alone() bool { return c.Alone || slices.ContainsFunc(c.Needs, Need.alone) }
 
 // Area is the id without its number.
-func (c *Check) Area() string { return c.ID[:strings.LastIndexByte(c.ID, '-')] }
+func (c *Check) Area() string { return c.ID[:max(strings.LastIndexByte(c.ID, '-'), 0)] }
 
 // A Scene changes how the platform behaves towards everybody: settings for Integra, as in
 // PATCH /settings.
@@ -104,8 +104,9 @@ func Checks() []Check { return slices.Concat(adapterChecks(), platformChecks()) 
 // Areas returns every area there is, in the order of the checks.
 func Areas() []Area { return slices.Clone(areas) }
 
-// AreaOf returns the area that a check belongs to.
-func AreaOf(c *Check) Area {
+// AreaOf returns the area that the check with the id belongs to.
+func AreaOf(id string) Area {
+	c := Check{ID: id}
 	for _, a := range areas {
 		if a.ID == c.Area() {
 			return a

@@ -67,6 +67,7 @@ func (t *T) member() *member {
 	if m.key == "" {
 		t.failAt(r.index, "a cryptKey", string(r.body))
 	}
+	t.secret(m.key)
 	return m
 }
 

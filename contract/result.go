@@ -21,7 +21,7 @@ const (
 	NotRun   Outcome = "not_run"  // the run ended before
 )
 
-// A Report is what a run found. Its JSON is described by docs/contract-report.schema.json.
+// A Report is what a run found. Its JSON is described by docs/report.schema.json.
 type Report struct {
 	Target   string    `json:"target"`
 	Kind     string    `json:"kind" enum:"adapter,platform"`
@@ -30,6 +30,7 @@ type Report struct {
 	TookMS   int64     `json:"took_ms"`
 	Verdict  Verdict   `json:"verdict" enum:"kept,broken,unknown"`
 	Counts   Counts    `json:"counts"`
+	Money    *Money    `json:"money,omitempty" doc:"What the counting of an adapter's money came to"`
 	Ended    string    `json:"ended,omitempty" doc:"Why the run ended early"`
 	Problems []string  `json:"problems,omitempty" doc:"What went wrong beside the checks"`
 	Results  []Result  `json:"results"`
@@ -55,6 +56,17 @@ type Counts struct {
 	Skipped  int `json:"skipped"`
 	Errors   int `json:"errors"`
 	NotRun   int `json:"not_run"`
+}
+
+// Money is the money of all users whose books were counted, each as it was counted last, in
+// roubles. What was charged is what was credited, unless a check has failed or a payment is
+// in doubt.
+type Money struct {
+	Users    int    `json:"users"`
+	In       string `json:"in" doc:"Put into the users' accounts at the adapter"`
+	Charged  string `json:"charged" doc:"Taken from them"`
+	Reserved string `json:"reserved" doc:"Held there, neither charged nor given back"`
+	Credited string `json:"credited" doc:"Credited by the platform for the adapter's payments"`
 }
 
 // A Result is the outcome of one check.

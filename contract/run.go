@@ -97,6 +97,7 @@ func Run(ctx context.Context, target *Target, opts Options) (*Report, error) {
 	}
 	r.run(ctx)
 	r.report.Problems = append(r.report.Problems, lines(r.end(ctx))...)
+	r.report.Money = r.money()
 	r.report.close(ctx)
 	return r.report, nil
 }
@@ -519,6 +520,29 @@ func (r *runner) lookAgain(ctx context.Context) {
 		})
 	}
 	all.Wait()
+}
+
+// money sums up the books that were counted; nil where there are none.
+func (r *runner) money() *Money {
+	var users int
+	in, charged, reserved, credited := rub("0"), rub("0"), rub("0"), rub("0")
+	for _, t := range r.ts {
+		if t == nil {
+			continue
+		}
+		for _, u := range t.users {
+			if u.counted == nil {
+				continue
+			}
+			users++
+			in, charged = plus(in, u.funds), plus(charged, u.counted.charged)
+			reserved, credited = plus(reserved, u.counted.reserved), plus(credited, u.counted.credited)
+		}
+	}
+	if users == 0 {
+		return nil
+	}
+	return &Money{Users: users, In: in.Text(), Charged: charged.Text(), Reserved: reserved.Text(), Credited: credited.Text()}
 }
 
 // finish notes the outcome of a check and tells the observer.

@@ -30,6 +30,7 @@ type T struct {
 	skipped   Text  // why
 	later     []func(context.Context) *Failure
 	undo      []func(context.Context) // when the check has ended, the last first
+	secrets   []string                // hidden in the report
 }
 
 // A Failure is a promise that was not kept.
@@ -198,7 +199,8 @@ type ending struct {
 	exchanges []Exchange
 }
 
-// ending returns what the check came to, with all exchanges in the order of time.
+// ending returns what the check came to, with all exchanges in the order of time,
+// secrets hidden.
 func (t *T) ending() ending {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -216,5 +218,6 @@ func (t *T) ending() ending {
 	for to, from := range order {
 		e.exchanges[to] = t.exchanges[from]
 	}
+	t.hide(&e)
 	return e
 }

@@ -25,6 +25,7 @@ type User struct {
 	funds   money.Amount // what was ever put into the user's account at the adapter
 	outside money.Amount // what the platform was paid by others
 	loose   bool         // the adapter may keep money reserved for good: a payment is in doubt
+	counted *books       // when the money was last counted; nil before
 }
 
 func rub(text string) money.Amount {
@@ -53,6 +54,7 @@ func (t *T) newUser(balance string) *User {
 		key, err := t.env.createUser(t.ctx, u.login, u.hash)
 		t.set(err)
 		u.key = key
+		t.secret(key)
 		t.hook(opAdopt, map[string]string{"login": u.login, "user": u.hash, "key": key})
 	} else {
 		u.hash = t.hook(opRegister, map[string]string{"login": u.login})["hash"]
@@ -131,10 +133,10 @@ func (u *User) has(available, credited string) {
 // mayDoubt allows the adapter to hold money for good: a person has to look at the payment.
 func (u *User) mayDoubt() { u.loose = true }
 
-// books judges the user's money. Both sides together must have what was put in; a payment in
+// judge judges the user's money. Both sides together must have what was put in; a payment in
 // doubt may stay reserved, but never be given back while the platform has its money, nor be
 // charged while it has not.
-func (u *User) books(available, reserved, credited money.Amount) (want string, ok bool) {
+func (u *User) judge(available, reserved, credited money.Amount) (want string, ok bool) {
 	captured := minus(u.funds, plus(available, reserved))
 	paid := minus(credited, u.outside)
 	if u.loose {
@@ -143,6 +145,10 @@ func (u *User) books(available, reserved, credited money.Amount) (want string, o
 	}
 	return fmt.Sprintf("%s charged, as much as Integra has credited, and nothing reserved", paid.Text()), captured == paid && reserved.IsZero()
 }
+
+// books are a user's money, counted: what the adapter has charged and reserves, and what the
+// platform has credited for it.
+type books struct{ charged, reserved, credited money.Amount }
 
 // conserve waits until the user's books balance.
 func (u *User) conserve() {
@@ -157,7 +163,8 @@ func (u *User) conserve() {
 			return false, err
 		}
 		var ok bool
-		want, ok = u.books(a, r, c)
+		want, ok = u.judge(a, r, c)
+		u.counted = &books{charged: minus(u.funds, plus(a, r)), reserved: r, credited: minus(c, u.outside)}
 		state = fmt.Sprintf("of %s put in: %s available, %s reserved, %s charged; %s at Integra", u.funds.Text(), a.Text(), r.Text(), minus(u.funds, plus(a, r)).Text(), c.Text())
 		return ok, nil
 	}
@@ -336,6 +343,7 @@ func (u *User) proven() string {
 	u.t.mu.Unlock()
 	if proof == "" {
 		proof = u.t.hook(opProof, map[string]string{"user": u.hash})["proof"]
+		u.t.secret(proof)
 		u.t.mu.Lock()
 		u.proof = proof
 		u.t.mu.Unlock()

@@ -57,7 +57,7 @@ func (c *explainCmd) Run(s *streams) error {
 		if !strings.EqualFold(check.ID, c.ID) {
 			continue
 		}
-		area := contract.AreaOf(&check)
+		area := contract.AreaOf(check.ID)
 		words := explained[c.Lang]
 		_, err := fmt.Fprintf(s.out, "%s  %s\n\n", check.ID, area.Title.In(c.Lang))
 		for i, text := range []string{

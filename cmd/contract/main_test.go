@@ -161,10 +161,63 @@ func TestInterrupted(t *testing.T) {
 		}
 	}()
 	var out, errs bytes.Buffer
-	code := run(ctx, []string{"run", "--target", file, "--only", "INT-DIRECT-03", "--lang", "en"}, &out, &errs)
+	folder := t.TempDir()
+	reports := map[string]string{ // and what each says of it
+		filepath.Join(folder, "report.json"): `"outcome": "not_run"`, filepath.Join(folder, "report.xml"): `<skipped message="not run">`, filepath.Join(folder, "report.html"): "The run ended early",
+	}
+	args := []string{"run", "--target", file, "--only", "INT-DIRECT-03", "--lang", "en"}
+	for name := range reports {
+		args = append(args, map[string]string{".json": "--json", ".xml": "--junit", ".html": "--html"}[filepath.Ext(name)], name)
+	}
+	code := run(ctx, args, &out, &errs)
 	for _, part := range []string{"ended: ", "No verdict", "1 not run"} {
 		if code != exitError || !strings.Contains(out.String(), part) {
 			t.Errorf("exit %d, no %q in\n%s%s", code, part, out.String(), errs.String())
 		}
+	}
+	for name, want := range reports {
+		text, err := os.ReadFile(name)
+		if err != nil || !strings.Contains(string(text), want) {
+			t.Errorf("%s: %v; no %q in\n%s", filepath.Base(name), err, want, text)
+		}
+	}
+}
+
+// A report that cannot be written is said so before anything is run, and what is there already
+// is not touched by a run that fails.
+func TestReportFiles(t *testing.T) {
+	t.Parallel()
+	folder := t.TempDir()
+	started := filepath.Join(folder, "started")
+	target := filepath.Join(folder, "target.yaml")
+	text := "adapter:\n  notify_url: http://${listen}/{id}/{amount}\n  users: adopt\n  start: {command: [sh, -c, 'touch " + started + "; exit 4']}\n  hook: {adopt: ['true'], deposit: ['true'], balance: ['true']}\n"
+	if err := os.WriteFile(target, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	old := filepath.Join(folder, "old.html")
+	if err := os.WriteFile(old, []byte("the last one"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	fresh := filepath.Join(folder, "fresh.xml")
+	for _, flag := range []string{"--html", "--json", "--junit"} {
+		for _, bad := range []string{filepath.Join(folder, "nowhere", "report"), folder} {
+			code, out, errs := call(t, "run", "--target", target, flag, bad)
+			if code != exitError || !strings.Contains(errs, flag+": open "+bad) {
+				t.Errorf("%s %s: exit %d\n%s%s", flag, bad, code, out, errs)
+			}
+			if _, err := os.Stat(started); err == nil {
+				t.Fatalf("%s %s: the adapter was started all the same", flag, bad)
+			}
+		}
+	}
+	code, _, errs := call(t, "run", "--target", target, "--html", old, "--junit", fresh)
+	if code != exitError || !strings.Contains(errs, "adapter.start.command: it ended before it served") {
+		t.Errorf("exit %d\n%s", code, errs)
+	}
+	if text, err := os.ReadFile(old); err != nil || string(text) != "the last one" {
+		t.Errorf("the old report is %q, %v", text, err)
+	}
+	if _, err := os.Stat(fresh); err == nil {
+		t.Error("an empty report was left behind")
 	}
 }

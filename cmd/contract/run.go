@@ -36,7 +36,8 @@ type runCmd struct {
 	ReadOnly    bool   `help:"Leave out what changes anything at a platform."`
 
 	JUnit  string `name:"junit" placeholder:"FILE" help:"Write JUnit XML."`
-	JSON   string `name:"json" placeholder:"FILE" help:"Write JSON."`
+	JSON   string `name:"json" placeholder:"FILE" help:"Write JSON; docs/report.schema.json describes it."`
+	HTML   string `name:"html" placeholder:"FILE" help:"Write one HTML page that needs nothing else: summary, filter, a diagram of each check."`
 	GitHub bool   `name:"github" help:"Print annotations for GitHub Actions."`
 	Lang   string `default:"${lang}" enum:"en,ru" help:"Language of reports: en or ru. Default: that of the environment."`
 	All    bool   `help:"Show the checks that passed as well."`
@@ -64,6 +65,11 @@ func (c *runCmd) Run(ctx context.Context, s *streams, code *int) (err error) {
 	} else if target.Adapter == nil && c.Platform != "" {
 		return errors.New("--platform: is for adapters; a platform's control API is platform.control in its target file")
 	}
+	files, err := c.files()
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, files.close()) }()
 	if c.Namespace && !own {
 		leave, apartErr := contract.Apart(ctx, target)
 		if apartErr != nil {
@@ -85,28 +91,12 @@ func (c *runCmd) Run(ctx context.Context, s *streams, code *int) (err error) {
 		return err
 	}
 	*code = result.ExitCode()
-	return c.write(s, result)
+	return c.write(s, result, files)
 }
 
 // write writes every report that was asked for, also where one of them cannot be written.
-func (c *runCmd) write(s *streams, r *contract.Report) error {
-	errs := []error{report.Terminal{Lang: c.Lang, Color: isTerminal(s.out), All: c.All, Slowest: c.Slowest}.Write(s.out, r)}
-	for _, file := range []struct {
-		name  string
-		write func(io.Writer) error
-	}{
-		{c.JUnit, func(w io.Writer) error { return report.JUnit(w, r) }},
-		{c.JSON, func(w io.Writer) error { return report.JSON(w, r) }},
-	} {
-		if file.name == "" {
-			continue
-		}
-		out, err := os.Create(file.name)
-		if err == nil {
-			err = errors.Join(file.write(out), out.Close())
-		}
-		errs = append(errs, err)
-	}
+func (c *runCmd) write(s *streams, r *contract.Report, files reportFiles) error {
+	errs := []error{report.Terminal{Lang: c.Lang, Color: isTerminal(s.out), All: c.All, Slowest: c.Slowest}.Write(s.out, r), files.write(r)}
 	if c.GitHub {
 		errs = append(errs, report.GitHub(s.out, r, c.Target))
 	}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/partnerkit/partnerkit/contract"
+	"github.com/partnerkit/partnerkit/internal/page"
 )
 
 // Terminal is how a report is written for people.
@@ -39,16 +40,16 @@ func (o Terminal) Line(r *contract.Result) string {
 	case contract.Failed, contract.Advice:
 		text += "\n    " + o.failure(r.Failure)
 	case contract.Skipped, contract.Errored, contract.Accepted:
-		text += "\n    " + strings.ReplaceAll(r.Why.In(o.Lang), "\n", "\n    ")
+		text += "\n    " + shown(r.Why.In(o.Lang))
 	}
 	return text
 }
 
 func (o Terminal) failure(f *contract.Failure) string {
 	if o.Lang == "ru" {
-		return "обещано: " + f.Want + "\n    увидено: " + f.Got
+		return "обещано: " + shown(f.Want) + "\n    увидено: " + shown(f.Got)
 	}
-	return "promised: " + f.Want + "\n    found:    " + f.Got
+	return "promised: " + shown(f.Want) + "\n    found:    " + shown(f.Got)
 }
 
 func (o Terminal) paint(outcome contract.Outcome, text string) string {
@@ -70,10 +71,10 @@ func (o Terminal) Write(w io.Writer, r *contract.Report) error {
 		_, _ = fmt.Fprintf(b, "%6d %s  %s  %s\n", x.TookMS, o.word("ms", "мс"), x.ID, x.Title.In(o.Lang))
 	}
 	for _, problem := range r.Problems {
-		_, _ = fmt.Fprintln(b, o.paint(contract.Errored, "E"), problem)
+		_, _ = fmt.Fprintln(b, o.paint(contract.Errored, "E"), shown(problem))
 	}
 	if r.Ended != "" {
-		_, _ = fmt.Fprintln(b, o.word("ended", "прервано")+": "+r.Ended)
+		_, _ = fmt.Fprintln(b, o.word("ended", "прервано")+": "+shown(r.Ended))
 	}
 	_, _ = fmt.Fprintln(b, o.summary(r))
 	return b.Flush()
@@ -102,12 +103,7 @@ func (o Terminal) group(b *bufio.Writer, results []contract.Result) {
 			passed++
 		}
 	}
-	title := ""
-	for _, a := range contract.Areas() {
-		if a.ID == results[0].Area {
-			title = a.Title.In(o.Lang)
-		}
-	}
+	title := contract.AreaOf(results[0].ID).Title.In(o.Lang)
 	outcome := contract.Passed
 	for _, r := range results {
 		if r.Outcome != contract.Passed && r.Outcome != contract.Skipped && outcome != contract.Failed {
@@ -125,10 +121,10 @@ func (o Terminal) group(b *bufio.Writer, results []contract.Result) {
 				_, _ = fmt.Fprintf(b, "  %s\n", o.Line(r))
 			}
 			if r.Why != (contract.Text{}) {
-				_, _ = fmt.Fprintf(b, "    %s\n", r.Why.In(o.Lang))
+				_, _ = fmt.Fprintf(b, "    %s\n", shown(r.Why.In(o.Lang)))
 			}
 		case contract.Skipped:
-			why := r.Why.In(o.Lang)
+			why := shown(r.Why.In(o.Lang))
 			if skipped[why] == nil {
 				reasons = append(reasons, why)
 			}
@@ -143,8 +139,13 @@ func (o Terminal) group(b *bufio.Writer, results []contract.Result) {
 	}
 }
 
-// shown is how much of a message the terminal shows.
-const shown = 1200
+// most is how much of a message the terminal shows.
+const most = 1200
+
+// shown is text that steers no terminal, whatever a stranger has put into it.
+func shown(text string) string {
+	return strings.ReplaceAll(page.Printable(text), "\n", "\n    ")
+}
 
 func (o Terminal) broken(b *bufio.Writer, r *contract.Result) {
 	_, _ = fmt.Fprintf(b, "  %s\n", strings.ReplaceAll(o.Line(r), "\n", "\n  "))
@@ -152,7 +153,7 @@ func (o Terminal) broken(b *bufio.Writer, r *contract.Result) {
 		return
 	}
 	if r.Outcome == contract.Failed && r.Why != (contract.Text{}) {
-		_, _ = fmt.Fprintf(b, "      %s\n", r.Why.In(o.Lang))
+		_, _ = fmt.Fprintf(b, "      %s\n", shown(r.Why.In(o.Lang)))
 	}
 	_, _ = fmt.Fprintf(b, "      %s: %s   contract explain %s\n", o.word("clause", "пункт"), r.Clause, r.ID)
 	if i := r.Failure.Exchange; i >= 0 && i < len(r.Exchanges) {
@@ -161,10 +162,10 @@ func (o Terminal) broken(b *bufio.Writer, r *contract.Result) {
 	}
 	for i := range r.Exchanges { // nobody in particular: who called whom, in a line each
 		x := &r.Exchanges[i]
-		if x.Method == "createUser" || x.Method == "cryptLogin" || x.Method == "iframe" {
+		if setsUp(x) {
 			continue
 		}
-		_, _ = fmt.Fprintf(b, "      %s %s → %s %s %s ⇒ %s\n", x.At.Format("15:04:05.000"), x.From, x.To, x.Method, x.Args, answered(x))
+		_, _ = fmt.Fprintf(b, "      %s %s → %s %s %s ⇒ %s\n", x.At.Format("15:04:05.000"), x.From, x.To, x.Method, shown(x.Args), shown(answered(x)))
 	}
 }
 
@@ -178,17 +179,17 @@ func answered(x *contract.Exchange) string {
 
 func (o Terminal) exchange(b *bufio.Writer, x *contract.Exchange) {
 	indent := func(text string) string {
-		return strings.ReplaceAll(strings.TrimRight(strings.ReplaceAll(clip(text, shown), "\r", ""), "\n"), "\n", "\n        ")
+		return strings.ReplaceAll(strings.TrimRight(page.Printable(clip(text, most)), "\n"), "\n", "\n        ")
 	}
 	_, _ = fmt.Fprintf(b, "      → %s %s\n        %s\n", x.To, x.Method, indent(x.Request))
 	if x.Response != "" {
 		_, _ = fmt.Fprintf(b, "      ← %s\n        %s\n", time.Duration(x.TookUS)*time.Microsecond, indent(x.Response))
 	}
 	if x.Err != "" {
-		_, _ = fmt.Fprintf(b, "      ← %s\n", x.Err)
+		_, _ = fmt.Fprintf(b, "      ← %s\n", shown(x.Err))
 	}
 	if x.Curl != "" {
-		_, _ = fmt.Fprintf(b, "      %s: %s\n", o.word("again", "повторить"), clip(x.Curl, 4000))
+		_, _ = fmt.Fprintf(b, "      %s: %s\n", o.word("again", "повторить"), shown(clip(x.Curl, 4000)))
 	}
 }
 
@@ -223,7 +224,7 @@ func (o Terminal) summary(r *contract.Report) string {
 			parts = append(parts, fmt.Sprintf(o.word(part.en, part.ru), part.n))
 		}
 	}
-	return fmt.Sprintf("%s %s — %s — %s, --seed %d", verdict, r.Target, strings.Join(parts, ", "), (time.Duration(r.TookMS) * time.Millisecond).String(), r.Seed)
+	return fmt.Sprintf("%s %s — %s — %s, --seed %d", verdict, shown(r.Target), strings.Join(parts, ", "), (time.Duration(r.TookMS) * time.Millisecond).String(), r.Seed)
 }
 
 func clip(s string, most int) string {

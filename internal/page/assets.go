@@ -57,7 +57,7 @@ var assets = sync.OnceValue(func() map[string]asset {
 		}
 		return body
 	}
-	for _, name := range []string{"kit.css", "icon.svg", "frame.js"} {
+	for _, name := range []string{"kit.css", "icon.svg", "frame.js", "kit.js"} {
 		add(name, read(name))
 	}
 	var parts [][]byte
@@ -67,6 +67,13 @@ var assets = sync.OnceValue(func() map[string]asset {
 	add(script, bytes.Join(parts, []byte("\n")))
 	return out
 })
+
+// Stylesheet and Script are the kit for a page that has to be one file: there is no server,
+// so the script comes without htmx.
+func Stylesheet() string { return string(assets()["kit.css"].body) }
+
+// Script is described at Stylesheet.
+func Script() string { return string(assets()["kit.js"].body) }
 
 // Assets serves the kit's stylesheet, scripts and icon under AssetPrefix. A name holds the
 // hash of its content, so browsers keep it for ever and never ask again.

@@ -85,7 +85,7 @@ func masked(text string, secrets []string) []segment {
 			}
 		}
 		if at > 0 {
-			out = append(out, segment{Text: printable(text[:at])})
+			out = append(out, segment{Text: Printable(text[:at])})
 		}
 		if length > 0 {
 			out = append(out, segment{Text: mask, Secret: true})
@@ -95,9 +95,9 @@ func masked(text string, secrets []string) []segment {
 	return out
 }
 
-// printable shows bytes that have no look of their own by their number. Lines end with LF or
+// Printable shows bytes that have no look of their own by their number. Lines end with LF or
 // CR LF alike.
-func printable(text string) string {
+func Printable(text string) string {
 	var b strings.Builder
 	for i := 0; i < len(text); {
 		r, size := utf8.DecodeRuneInString(text[i:])

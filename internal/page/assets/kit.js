@@ -43,8 +43,8 @@
 
   // --- Times. The server wrote "5 s ago"; we go on counting in its words and by its clock.
   const skew = Date.now() - Number(root.dataset.now);
-  const ago = root.dataset.ago.split("|");
-  const ahead = root.dataset.in.split("|");
+  const ago = (root.dataset.ago ?? "").split("|");
+  const ahead = (root.dataset.in ?? "").split("|");
   const units = [[60e3, 1e3], [3600e3, 60e3], [86400e3, 3600e3], [7 * 86400e3, 86400e3]];
 
   const relative = (at) => {
@@ -73,13 +73,15 @@
   });
 
   // --- Diagrams: an arrow shows its payload while it is pointed at or has the focus, until
-  // the next one; a click holds it, and the address remembers which.
+  // the next one; a click holds it, and the address remembers which, unless the page keeps
+  // something else there. Where there are several diagrams, each shows one of its own.
   let shown = /^#x-/.test(location.hash) ? location.hash.slice(1) : "";
   let held = shown !== "";
 
   const show = () => {
-    for (const arrow of document.querySelectorAll(".arrow")) arrow.classList.toggle("current", arrow.dataset.shows === shown);
-    for (const panel of document.querySelectorAll(".panel")) panel.classList.toggle("shown", panel.id === shown);
+    const diagram = document.getElementById(shown)?.closest("[data-diagram]") ?? document;
+    for (const arrow of diagram.querySelectorAll(".arrow")) arrow.classList.toggle("current", arrow.dataset.shows === shown);
+    for (const panel of diagram.querySelectorAll(".panel")) panel.classList.toggle("shown", panel.id === shown);
   };
 
   const arrowAt = (target) => target.closest?.(".arrow[data-shows]");
@@ -87,7 +89,9 @@
   for (const type of ["mouseover", "focusin"]) {
     document.addEventListener(type, ({ target }) => {
       const arrow = arrowAt(target);
-      if (!arrow || (held && type === "mouseover")) return;
+      const here = document.getElementById(shown)?.closest("[data-diagram]") === arrow?.closest("[data-diagram]");
+      if (!arrow || (held && here && type === "mouseover")) return;
+      held &&= here;
       shown = arrow.dataset.shows;
       show();
     });
@@ -99,7 +103,7 @@
     event.preventDefault();
     held = !(held && shown === arrow.dataset.shows);
     shown = arrow.dataset.shows;
-    history.replaceState(history.state, "", held ? `#${shown}` : location.pathname + location.search);
+    if (!("ownHash" in root.dataset)) history.replaceState(history.state, "", held ? `#${shown}` : location.pathname + location.search);
     show();
   });
 
@@ -139,7 +143,7 @@
 
   find("[data-keys-open]")?.addEventListener("click", () => keys.showModal());
 
-  const rows = () => [...document.querySelectorAll("[data-row]")];
+  const rows = () => [...document.querySelectorAll("[data-row]")].filter((row) => row.checkVisibility());
 
   const actions = {
     "/": () => find("[data-search]")?.focus(),
