@@ -56,3 +56,17 @@ type ReconcileRun struct {
 	At                           time.Time
 	Users, Agree, Differ, Unread int
 }
+
+// A ReconcileRunFilter chooses runs; empty fields choose all.
+type ReconcileRunFilter struct {
+	From, To time.Time // dates, both included; To is the cursor, too
+	Limit    int       // 50 if 0
+}
+
+// ReconcileProgress is what became of the run that was last asked for in this process.
+type ReconcileProgress struct {
+	Date        time.Time // zero if none was
+	Running     bool      // it has not come to an end; it may have to wait for another one
+	Done, Users int       // compared, of so many; none while it waits
+	Failed      bool      // it ended early; the log says why
+}

@@ -231,14 +231,26 @@ func testReconciliations(t *testing.T, f *fixture) {
 		equal(t, tt.name, got, tt.want)
 	}
 
-	for _, r := range []adapter.ReconcileRun{{Date: day(4), Users: 9}, {Date: day(2), Users: 1}, {Date: day(4), At: f.clock.Now(), Users: 3, Agree: 1, Differ: 1, Unread: 1}} {
+	for _, r := range []adapter.ReconcileRun{{Date: day(4), Users: 9}, {Date: day(2), At: f.clock.Now(), Users: 1}, {Date: day(4), At: f.clock.Now(), Users: 3, Agree: 1, Differ: 1, Unread: 1}} {
 		if err := f.SaveReconcileRun(t.Context(), r); err != nil {
 			t.Fatal(err)
 		}
 	}
-	got, err := f.ReconcileRuns(t.Context(), day(3), day(9))
-	if err != nil {
-		t.Fatal(err)
+	last, first := adapter.ReconcileRun{Date: day(4), At: f.clock.Now(), Users: 3, Agree: 1, Differ: 1, Unread: 1}, adapter.ReconcileRun{Date: day(2), At: f.clock.Now(), Users: 1}
+	for _, tt := range []struct {
+		name   string
+		filter adapter.ReconcileRunFilter
+		want   []adapter.ReconcileRun
+	}{
+		{"all runs", adapter.ReconcileRunFilter{}, []adapter.ReconcileRun{last, first}},
+		{"runs of some dates", adapter.ReconcileRunFilter{From: day(3), To: day(9)}, []adapter.ReconcileRun{last}},
+		{"the last run", adapter.ReconcileRunFilter{Limit: 1}, []adapter.ReconcileRun{last}},
+		{"runs before it", adapter.ReconcileRunFilter{To: day(3)}, []adapter.ReconcileRun{first}},
+	} {
+		got, err := f.ReconcileRuns(t.Context(), tt.filter)
+		if err != nil {
+			t.Fatal(err)
+		}
+		equal(t, tt.name, got, tt.want)
 	}
-	equal(t, "runs", got, []adapter.ReconcileRun{{Date: day(4), At: f.clock.Now(), Users: 3, Agree: 1, Differ: 1, Unread: 1}})
 }

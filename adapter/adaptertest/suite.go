@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -57,6 +58,7 @@ func StoreSuite(t *testing.T, database func(testing.TB) string) {
 		"deposit":                testDeposit,
 		"deposit at once":        testDepositConcurrently,
 		"statement":              testStatement,
+		"statement between":      testStatementBetween,
 		"texts":                  testTexts,
 		"overload":               testOverload,
 		"hang up and close":      testClose,
@@ -960,7 +962,7 @@ func testStatement(t *testing.T, f *fixture) {
 	for _, page := range []int{0, 1, 3} {
 		var got []line
 		for before := int64(0); ; {
-			list, err := f.Statement(ctx, f.user, before, page)
+			list, err := f.Statement(ctx, f.user, ledger.StatementFilter{Before: before, Limit: page})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -979,15 +981,52 @@ func testStatement(t *testing.T, f *fixture) {
 			t.Errorf("statement, %d a page (-want +got):\n%s", page, diff)
 		}
 	}
-	if list, err := f.Statement(ctx, Hash(99), 0, 0); err != nil || len(list) != 0 {
+	if list, err := f.Statement(ctx, Hash(99), ledger.StatementFilter{}); err != nil || len(list) != 0 {
 		t.Errorf("statement of a stranger: %v, %v", list, err)
 	}
-	mine, err := f.Statement(ctx, f.user, 0, 1)
+	mine, err := f.Statement(ctx, f.user, ledger.StatementFilter{Limit: 1})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if list, err := f.Statement(ctx, Hash(2), mine[0].Num, 0); err != nil || len(list) != 0 {
+	if list, err := f.Statement(ctx, Hash(2), ledger.StatementFilter{Before: mine[0].Num}); err != nil || len(list) != 0 {
 		t.Errorf("statement with another's cursor: %v, %v", list, err)
+	}
+}
+
+func testStatementBetween(t *testing.T, f *fixture) {
+	ctx := t.Context()
+	began := f.clock.Now()
+	for i := range 4 { // beside the first deposit, one an hour
+		f.clock.Advance(time.Hour)
+		if _, err := f.Deposit(ctx, f.user, RUB(1_00), strconv.Itoa(i+1), strconv.Itoa(i)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	f.clock.Advance(-time.Minute) // a process whose clock is a little behind
+	if _, err := f.Deposit(ctx, f.user, RUB(1_00), "late", "late"); err != nil {
+		t.Fatal(err)
+	}
+	hour := func(n int) time.Time { return began.Add(time.Duration(n) * time.Hour) }
+	for name, tt := range map[string]struct {
+		filter ledger.StatementFilter
+		want   []string
+	}{
+		"all":               {ledger.StatementFilter{}, []string{"late", "4", "3", "2", "1", ""}},
+		"from is included":  {ledger.StatementFilter{From: hour(3)}, []string{"late", "4", "3"}},
+		"to is not":         {ledger.StatementFilter{To: hour(2)}, []string{"1", ""}},
+		"between":           {ledger.StatementFilter{From: hour(2), To: hour(4)}, []string{"late", "3", "2"}},
+		"behind a slow one": {ledger.StatementFilter{From: hour(4)}, []string{"4"}},
+		"with a limit":      {ledger.StatementFilter{From: hour(1), To: hour(4), Limit: 2}, []string{"late", "3"}},
+		"nothing":           {ledger.StatementFilter{From: hour(9)}, nil},
+	} {
+		list, err := f.Statement(ctx, f.user, tt.filter)
+		var got []string
+		for _, x := range list {
+			got = append(got, x.Note)
+		}
+		if err != nil || !slices.Equal(got, tt.want) {
+			t.Errorf("%s: %q, %v; want %q", name, got, err, tt.want)
+		}
 	}
 }
 

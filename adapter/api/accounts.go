@@ -6,8 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -16,13 +18,17 @@ import (
 	"github.com/partnerkit/partnerkit/contract/money"
 )
 
+// Balances knows what users have: the ledger, or the partner's billing.
+type Balances interface {
+	Balance(ctx context.Context, user string) (ledger.Balance, error)
+}
+
 // Ledger keeps the users' money.
 type Ledger interface {
 	// Deposit and Withdraw move money under the caller's key, once, and return the balance after it.
 	Deposit(ctx context.Context, user string, amount money.Amount, note, key string) (ledger.Balance, error)
 	Withdraw(ctx context.Context, user string, amount money.Amount, note, key string) (ledger.Balance, error)
-	Balance(ctx context.Context, user string) (ledger.Balance, error)
-	Statement(ctx context.Context, user string, before int64, limit int) ([]ledger.Transfer, error)
+	Statement(ctx context.Context, user string, f ledger.StatementFilter) ([]ledger.Transfer, error)
 }
 
 // Account is a balance as the API and the commands show it.
@@ -67,31 +73,57 @@ type accounts struct {
 	once once
 }
 
+// elsewhere is said of what only the ledger here can do.
+const elsewhere = " 404 with the type " + ProblemKeptElsewhere + ": the partner's billing keeps the funds."
+
 func (a *accounts) mount(h huma.API) {
 	huma.Register(h, operation("get-account", http.MethodGet, "accounts/{hash}", ScopePaymentsRead, "accounts",
-		"A user's balance", "", http.StatusNotFound), a.balance)
+		"A user's balance", "Where the partner's billing keeps the funds, what that says at this moment. 502: it did not say.",
+		http.StatusNotFound, http.StatusBadGateway), a.balance)
 	huma.Register(h, created(operation("deposit", http.MethodPost, "accounts/{hash}/deposits", ScopeLedgerWrite, "accounts",
-		"Add to a user's balance", "The answer is the balance after it.", http.StatusNotFound, http.StatusConflict)), a.deposit)
+		"Add to a user's balance", "The answer is the balance after it."+elsewhere, http.StatusNotFound, http.StatusConflict)), a.deposit)
 	huma.Register(h, created(operation("withdraw", http.MethodPost, "accounts/{hash}/withdrawals", ScopeLedgerWrite, "accounts",
-		"Take from what a user has available", "The answer is the balance after it.", http.StatusNotFound, http.StatusConflict)), a.withdraw)
+		"Take from what a user has available", "The answer is the balance after it."+elsewhere, http.StatusNotFound, http.StatusConflict)), a.withdraw)
 	huma.Register(h, operation("get-statement", http.MethodGet, "accounts/{hash}/statement", ScopePaymentsRead, "accounts",
-		"A user's transfers, the newest first, each with the balance after it", "", http.StatusNotFound), a.statement)
+		"A user's transfers, the newest first, each with the balance after it", strings.TrimSpace(elsewhere), http.StatusNotFound), a.statement)
 	o := operation("get-statement-csv", http.MethodGet, "accounts/{hash}/statement.csv", ScopePaymentsRead, "accounts",
 		"The same as CSV, for a spreadsheet",
-		"If there is more, the header Link has the address of the next page. A text that a spreadsheet would take for a formula begins with an apostrophe.",
+		"If there is more, the header Link has the address of the next page. A text that a spreadsheet would take for a formula begins with an apostrophe."+elsewhere,
 		http.StatusNotFound)
 	o.Responses = map[string]*huma.Response{"200": {Description: "OK", Content: map[string]*huma.MediaType{"text/csv": {Schema: &huma.Schema{Type: "string"}}}}}
 	huma.Register(h, o, a.statementCSV)
 }
 
-type accountAnswer struct{ Body Account }
+// here returns a problem unless the funds are kept in the ledger here.
+func (a *accounts) here(what string) error {
+	if a.Ledger != nil {
+		return nil
+	}
+	return typed(ProblemKeptElsewhere, http.StatusNotFound,
+		"the partner's billing keeps the funds (--funds=billing): "+what+" there, not here; /v1/accounts/{hash} passes on the balance that it gives, /v1/payments lists what was paid")
+}
+
+// show returns what a user has, as it is shown.
+func (c Config) show(ctx context.Context, user string) (*Account, error) {
+	b, err := c.Balances.Balance(ctx, user)
+	switch {
+	case err == nil:
+		shown := ShowAccount(user, b)
+		return &shown, nil
+	case c.Ledger == nil && errors.Is(err, adapter.ErrNotFound):
+		return nil, huma.Error404NotFound("the billing, which keeps the funds, knows no user " + user)
+	case c.Ledger == nil && ctx.Err() == nil:
+		c.Log.WarnContext(ctx, "the billing did not say what a user has", "user", user, "err", err)
+		return nil, typed(ProblemBillingUnanswered, http.StatusBadGateway, "the billing, which keeps the funds, did not say what the user has")
+	}
+	return nil, explain(ctx, c.Log, err)
+}
+
+type accountAnswer struct{ Body *Account }
 
 func (a *accounts) balance(ctx context.Context, in *OfUser) (*accountAnswer, error) {
-	b, err := a.Ledger.Balance(ctx, in.Hash)
-	if err != nil {
-		return nil, explain(ctx, a.Log, err)
-	}
-	return &accountAnswer{ShowAccount(in.Hash, b)}, nil
+	shown, err := a.show(ctx, in.Hash)
+	return &accountAnswer{shown}, err
 }
 
 type moveFunds struct {
@@ -105,23 +137,26 @@ type moveFunds struct {
 }
 
 func (a *accounts) deposit(ctx context.Context, in *moveFunds) (*result[Account], error) {
-	return a.move(ctx, "deposit", in, a.Ledger.Deposit)
+	return a.move(ctx, "deposit", in, Ledger.Deposit)
 }
 
 func (a *accounts) withdraw(ctx context.Context, in *moveFunds) (*result[Account], error) {
-	return a.move(ctx, "withdraw", in, a.Ledger.Withdraw)
+	return a.move(ctx, "withdraw", in, Ledger.Withdraw)
 }
 
 func (a *accounts) move(ctx context.Context, operation string, in *moveFunds,
-	move func(ctx context.Context, user string, amount money.Amount, note, key string) (ledger.Balance, error),
+	move func(l Ledger, ctx context.Context, user string, amount money.Amount, note, key string) (ledger.Balance, error),
 ) (*result[Account], error) {
+	if err := a.here("deposits and withdrawals are made"); err != nil {
+		return nil, err
+	}
 	amount, err := sum(in.Body.Amount, in.Body.Currency, a.Currency)
 	if err != nil {
 		return nil, err
 	}
 	asked := struct{ User, Body any }{in.Hash, in.Body}
 	return perform(ctx, a.once, in.Key, operation, asked, func(ctx context.Context, _ bool) (result[Account], error) {
-		after, err := move(ctx, in.Hash, amount, in.Body.Note, in.Key)
+		after, err := move(a.Ledger, ctx, in.Hash, amount, in.Body.Note, in.Key)
 		switch {
 		case errors.Is(err, adapter.ErrConflict): // with a command's
 			return result[Account]{}, keyReused("a transfer with other content", in.Key)
@@ -132,10 +167,17 @@ func (a *accounts) move(ctx context.Context, operation string, in *moveFunds,
 	})
 }
 
-type getStatement struct {
+// StatementSpan is which part of a statement is asked for.
+type StatementSpan struct {
 	OfUser
-	Before int64 `query:"before" minimum:"0" doc:"A cursor: the num of the last one seen"`
-	Limit  int   `query:"limit" minimum:"1" maximum:"500" default:"50"`
+	From   time.Time `query:"from" doc:"Made at or after this time" example:"2026-11-01T00:00:00Z"`
+	To     time.Time `query:"to" doc:"Made before this time" example:"2026-12-01T00:00:00Z"`
+	Before int64     `query:"before" minimum:"0" doc:"A cursor: the num of the last one seen"`
+}
+
+type getStatement struct {
+	StatementSpan
+	Limit int `query:"limit" minimum:"1" maximum:"500" default:"50"`
 }
 
 type statementAnswer struct {
@@ -146,7 +188,7 @@ type statementAnswer struct {
 }
 
 func (a *accounts) statement(ctx context.Context, in *getStatement) (*statementAnswer, error) {
-	list, more, err := a.transfers(ctx, in.Hash, in.Before, in.Limit)
+	list, more, err := a.transfers(ctx, in.StatementSpan, in.Limit)
 	if err != nil {
 		return nil, err
 	}
@@ -158,11 +200,17 @@ func (a *accounts) statement(ctx context.Context, in *getStatement) (*statementA
 	return answer, nil
 }
 
-func (a *accounts) transfers(ctx context.Context, user string, before int64, limit int) (_ []Transfer, more bool, err error) {
-	if _, err := a.Ledger.Balance(ctx, user); err != nil { // nobody has no statement
-		return nil, false, explain(ctx, a.Log, err)
+func (a *accounts) transfers(ctx context.Context, in StatementSpan, limit int) (_ []Transfer, more bool, err error) {
+	if err := a.here("statements are"); err != nil {
+		return nil, false, err
 	}
-	list, err := a.Ledger.Statement(ctx, user, before, limit+1)
+	if err := inOrder(in.From, in.To); err != nil {
+		return nil, false, err
+	}
+	if _, err := a.show(ctx, in.Hash); err != nil { // nobody has no statement
+		return nil, false, err
+	}
+	list, err := a.Ledger.Statement(ctx, in.Hash, ledger.StatementFilter{From: in.From, To: in.To, Before: in.Before, Limit: limit + 1})
 	if err != nil {
 		return nil, false, explain(ctx, a.Log, err)
 	}
@@ -175,9 +223,8 @@ func (a *accounts) transfers(ctx context.Context, user string, before int64, lim
 }
 
 type getStatementCSV struct {
-	OfUser
-	Before int64 `query:"before" minimum:"0" doc:"A cursor: the num of the last one seen"`
-	Limit  int   `query:"limit" minimum:"1" maximum:"10000" default:"1000"`
+	StatementSpan
+	Limit int `query:"limit" minimum:"1" maximum:"10000" default:"1000"`
 }
 
 type csvAnswer struct {
@@ -188,7 +235,7 @@ type csvAnswer struct {
 }
 
 func (a *accounts) statementCSV(ctx context.Context, in *getStatementCSV) (*csvAnswer, error) {
-	list, more, err := a.transfers(ctx, in.Hash, in.Before, in.Limit)
+	list, more, err := a.transfers(ctx, in.StatementSpan, in.Limit)
 	if err != nil {
 		return nil, err
 	}
@@ -207,7 +254,13 @@ func (a *accounts) statementCSV(ctx context.Context, in *getStatementCSV) (*csvA
 		Body: []byte(b.String()),
 	}
 	if more {
-		answer.Link = fmt.Sprintf(`<%saccounts/%s/statement.csv?before=%d&limit=%d>; rel="next"`, Base, in.Hash, list[len(list)-1].Num, in.Limit)
+		next := url.Values{"before": {strconv.FormatInt(list[len(list)-1].Num, 10)}, "limit": {strconv.Itoa(in.Limit)}}
+		for name, at := range map[string]time.Time{"from": in.From, "to": in.To} {
+			if !at.IsZero() {
+				next.Set(name, at.Format(time.RFC3339Nano))
+			}
+		}
+		answer.Link = fmt.Sprintf(`<%saccounts/%s/statement.csv?%s>; rel="next"`, Base, in.Hash, next.Encode())
 	}
 	return answer, nil
 }

@@ -66,7 +66,8 @@ type Config struct {
 
 	Users    Users    // needs Records
 	Payments Payments // needs Records
-	Ledger   Ledger   // nil if funds are kept elsewhere
+	Balances Balances // of whoever keeps the funds
+	Ledger   Ledger   // nil if the partner's billing keeps them: then balances are all that is known; needs Balances
 	Records  Records
 	Requests Requests       // required with any of the above
 	Currency money.Currency // of payments and accounts
@@ -117,7 +118,7 @@ func New(cfg Config) http.Handler {
 	if cfg.Payments != nil {
 		(&payments{Config: cfg, once: o}).mount(h)
 	}
-	if cfg.Ledger != nil {
+	if cfg.Balances != nil {
 		(&accounts{Config: cfg, once: o}).mount(h)
 	}
 	if cfg.Reconciliations != nil {

@@ -16,6 +16,7 @@ import (
 	"github.com/partnerkit/partnerkit/adapter"
 	"github.com/partnerkit/partnerkit/adapter/adaptertest"
 	"github.com/partnerkit/partnerkit/adapter/api"
+	"github.com/partnerkit/partnerkit/adapter/ledger"
 )
 
 // Every call that may change something, with bodies that are wrong in every way: a problem that
@@ -417,7 +418,7 @@ func (w *world) effects(t testing.TB) string {
 	}
 	var transfers []string
 	for _, u := range users {
-		list, err := w.Statement(t.Context(), u.Hash, 0, 100)
+		list, err := w.Statement(t.Context(), u.Hash, ledger.StatementFilter{Limit: 100})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -152,8 +152,8 @@ type paymentsAnswer struct {
 }
 
 func (a *payments) list(ctx context.Context, in *listPayments) (*paymentsAnswer, error) {
-	if !in.From.IsZero() && !in.To.IsZero() && !in.From.Before(in.To) {
-		return nil, wrong("query.to", "must be after from", in.To)
+	if err := inOrder(in.From, in.To); err != nil {
+		return nil, err
 	}
 	f := adapter.PaymentFilter{User: in.User, From: in.From, To: in.To, Before: in.Before, Limit: in.Limit + 1}
 	for _, s := range in.State {

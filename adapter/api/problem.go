@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -16,16 +17,18 @@ import (
 
 // The types of problems that a program may want to tell apart.
 const (
-	ProblemKeyReused    = "urn:partnerkit:problem:idempotency-key-reused"
-	ProblemUnderWay     = "urn:partnerkit:problem:request-under-way"
-	ProblemNoFunds      = "urn:partnerkit:problem:not-enough-funds"
-	ProblemArchived     = "urn:partnerkit:problem:user-archived"
-	ProblemNotInDoubt   = "urn:partnerkit:problem:payment-not-in-doubt"
-	ProblemChanged      = "urn:partnerkit:problem:payment-changed"
-	ProblemRefused      = "urn:partnerkit:problem:platform-refused"
-	ProblemUnanswered   = "urn:partnerkit:problem:platform-unanswered"
-	ProblemOverloaded   = "urn:partnerkit:problem:overloaded"
-	ProblemTooManyCalls = "urn:partnerkit:problem:too-many-requests"
+	ProblemKeyReused         = "urn:partnerkit:problem:idempotency-key-reused"
+	ProblemUnderWay          = "urn:partnerkit:problem:request-under-way"
+	ProblemNoFunds           = "urn:partnerkit:problem:not-enough-funds"
+	ProblemArchived          = "urn:partnerkit:problem:user-archived"
+	ProblemNotInDoubt        = "urn:partnerkit:problem:payment-not-in-doubt"
+	ProblemChanged           = "urn:partnerkit:problem:payment-changed"
+	ProblemRefused           = "urn:partnerkit:problem:platform-refused"
+	ProblemUnanswered        = "urn:partnerkit:problem:platform-unanswered"
+	ProblemKeptElsewhere     = "urn:partnerkit:problem:funds-kept-elsewhere"
+	ProblemBillingUnanswered = "urn:partnerkit:problem:billing-unanswered"
+	ProblemOverloaded        = "urn:partnerkit:problem:overloaded"
+	ProblemTooManyCalls      = "urn:partnerkit:problem:too-many-requests"
 )
 
 // typed is a problem of a type.
@@ -49,6 +52,14 @@ func retryable(err error, seconds string) error {
 func wrong(location, message string, value any) error {
 	return huma.Error422UnprocessableEntity(strings.TrimPrefix(location, "body.")+" "+message,
 		&huma.ErrorDetail{Location: location, Message: message, Value: value})
+}
+
+// inOrder returns a problem unless a span of time can hold anything.
+func inOrder(from, to time.Time) error {
+	if !from.IsZero() && !to.IsZero() && !from.Before(to) {
+		return wrong("query.to", "must be after from", to)
+	}
+	return nil
 }
 
 // explain turns what went wrong into a problem. What is not the caller's to know goes to the log.

@@ -197,7 +197,7 @@ func (w *world) answer(t testing.TB, r request) answered {
 // kopecks is what a deposit or withdrawal that was answered with yes has moved.
 func kopecks(t testing.TB, w *world, a answered) int64 {
 	t.Helper()
-	list, err := w.Statement(t.Context(), strings.Split(a.path, "/")[1], 0, 1000)
+	list, err := w.Statement(t.Context(), strings.Split(a.path, "/")[1], ledger.StatementFilter{Limit: 1000})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -45,7 +45,8 @@ func ShowUser(u adapter.User) User {
 // WholeUser is a user with what is known of the user here and at the platform.
 type WholeUser struct {
 	User
-	Account       *Account      `json:"account,omitempty" doc:"The balance here; left out if funds are kept elsewhere"`
+	Account       *Account      `json:"account,omitempty" doc:"The balance here, or in the partner's billing where that keeps the funds; left out if it does not say"`
+	AccountError  string        `json:"account_error,omitempty" doc:"Why the billing does not say"`
 	Platform      *PlatformUser `json:"platform,omitempty" doc:"What the platform says now"`
 	PlatformError string        `json:"platform_error,omitempty" doc:"Why it says nothing"`
 }
@@ -205,13 +206,12 @@ func (a *users) get(ctx context.Context, in *getUser) (*userAnswer, error) {
 		return nil, explain(ctx, a.Log, err)
 	}
 	answer := &userAnswer{Body: WholeUser{User: ShowUser(u)}}
-	if a.Ledger != nil {
-		b, err := a.Ledger.Balance(ctx, u.Hash)
-		if err != nil {
-			return nil, explain(ctx, a.Log, err)
-		}
-		account := ShowAccount(u.Hash, b)
-		answer.Body.Account = &account
+	answer.Body.Account, err = a.show(ctx, u.Hash)
+	switch {
+	case err != nil && a.Ledger != nil:
+		return nil, err
+	case err != nil:
+		answer.Body.AccountError = err.Error()
 	}
 	if !in.Live {
 		return answer, nil

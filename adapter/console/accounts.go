@@ -1,11 +1,15 @@
 package console
 
 import (
+	"context"
+	"errors"
 	"net/http"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/gorilla/mux"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/partnerkit/partnerkit/adapter"
 	"github.com/partnerkit/partnerkit/adapter/ledger"
@@ -23,7 +27,35 @@ type accountsPage struct {
 
 type accountRow struct {
 	adapter.User
+	Has holding
+}
+
+// holding is what a user has, as far as it is known.
+type holding struct {
 	ledger.Balance
+	Known bool
+}
+
+const (
+	balanceWait = 2 * time.Second // for what the billing says; a page is shown without it
+	balancesAt  = 8               // once
+)
+
+// holding returns what a user has. Nobody has nothing, and what the billing does not say is not known.
+func (h *handler) holding(ctx context.Context, user string) (holding, error) {
+	ctx, cancel := context.WithTimeout(ctx, balanceWait)
+	defer cancel()
+	b, err := h.Balances.Balance(ctx, user)
+	switch {
+	case err == nil:
+		return holding{b, true}, nil
+	case errors.Is(err, adapter.ErrNotFound):
+		return holding{}, nil
+	case h.Billing:
+		h.Log.WarnContext(ctx, "the billing did not say what a user has", "user", user, "err", err)
+		return holding{}, nil
+	}
+	return holding{}, err
 }
 
 func (h *handler) accounts(w http.ResponseWriter, r *http.Request, f frame) {
@@ -46,13 +78,21 @@ func (h *handler) accounts(w http.ResponseWriter, r *http.Request, f frame) {
 	if filter.After != "" {
 		p.Newest = f.With("after", "")
 	}
-	for _, u := range users {
-		balance, err := h.Store.Balance(r.Context(), u.Hash)
-		if err != nil {
-			h.broken(w, r, f, err)
-			return
-		}
-		p.Rows = append(p.Rows, accountRow{u, balance})
+	p.Rows = make([]accountRow, len(users))
+	ctx, cancel := context.WithTimeout(r.Context(), balanceWait) // for all of them
+	defer cancel()
+	ask, ctx := errgroup.WithContext(ctx)
+	ask.SetLimit(balancesAt)
+	for i, u := range users {
+		ask.Go(func() (err error) {
+			p.Rows[i].User = u
+			p.Rows[i].Has, err = h.holding(ctx, u.Hash)
+			return err
+		})
+	}
+	if err := ask.Wait(); err != nil {
+		h.broken(w, r, f, err)
+		return
 	}
 	h.render(w, http.StatusOK, "accounts", p)
 }
@@ -60,11 +100,14 @@ func (h *handler) accounts(w http.ResponseWriter, r *http.Request, f frame) {
 // accountPage is one user's account with its statement.
 type accountPage struct {
 	frame
-	User    adapter.User
-	Balance ledger.Balance
-	Entries []entry
-	Older   string
-	Newest  string
+	User     adapter.User
+	Has      holding
+	Chosen   span
+	Wrong    string // the field that cannot be read: its key under "filter."
+	Entries  []entry
+	Older    string
+	Newest   string
+	Filtered bool
 }
 
 // entry is a transfer as the user sees it.
@@ -88,31 +131,50 @@ func (e entry) change(account ledger.Account) money.Amount {
 
 func (h *handler) account(w http.ResponseWriter, r *http.Request, f frame) {
 	f.Here = "accounts"
-	p := &accountPage{frame: f}
+	p := &accountPage{frame: f, Chosen: spanOf(f)}
 	hash := mux.Vars(r)["user"]
-	before, err := strconv.ParseInt(f.Get("before"), 10, 64)
-	if err != nil || before < 0 {
-		before = 0
+	var err error
+	if p.User, err = h.Store.User(r.Context(), hash); errors.Is(err, adapter.ErrNotFound) {
+		h.render(w, http.StatusNotFound, "note", &note{frame: f, Key: "stranger", User: hash})
+		return
 	}
-	var transfers []ledger.Transfer
-	if p.User, err = h.Store.User(r.Context(), hash); err == nil {
-		if p.Balance, err = h.Store.Balance(r.Context(), hash); err == nil {
-			transfers, err = h.Store.Statement(r.Context(), hash, before, perPage+1)
-		}
+	if err == nil {
+		p.Has, err = h.holding(r.Context(), hash)
+	}
+	if err == nil && !h.Billing {
+		err = h.statement(r.Context(), p)
 	}
 	if err != nil {
 		h.broken(w, r, f, err)
 		return
 	}
+	status := http.StatusOK
+	if p.Wrong != "" {
+		status = http.StatusBadRequest
+	}
+	h.render(w, status, "account", p)
+}
+
+// statement reads what the address asks for.
+func (h *handler) statement(ctx context.Context, p *accountPage) error {
+	filter := ledger.StatementFilter{Before: cursor(p.frame), Limit: perPage + 1}
+	p.Filtered = p.Chosen != span{}
+	if filter.From, filter.To, p.Wrong = p.Chosen.times(); p.Wrong != "" {
+		return nil
+	}
+	transfers, err := h.Store.Statement(ctx, p.User.Hash, filter)
+	if err != nil {
+		return err
+	}
 	if len(transfers) > perPage {
 		transfers = transfers[:perPage]
-		p.Older = f.With("before", strconv.FormatInt(transfers[perPage-1].Num, 10))
+		p.Older = p.With("before", strconv.FormatInt(transfers[perPage-1].Num, 10))
 	}
 	for _, t := range transfers {
 		p.Entries = append(p.Entries, entry{t})
 	}
-	if before > 0 {
-		p.Newest = f.With("before", "")
+	if filter.Before > 0 {
+		p.Newest = p.With("before", "")
 	}
-	h.render(w, http.StatusOK, "account", p)
+	return nil
 }

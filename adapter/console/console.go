@@ -1,6 +1,7 @@
 // Package console is the pages of the partner's operators, at /console/: payments with their
 // history drawn as who called whom, those in doubt and the forms that settle them, accounts
-// with statements, plots of what came in. It keeps no state of its own; every view of it is an
+// with statements, plots of what came in, users' days compared with the platform's books, the
+// audit log. It keeps no state of its own; every view of it is an
 // address, and everything but live updates works without JavaScript.
 //
 // Who comes logs in with an API token (adapter token mint). The cookie holds that token, no
@@ -14,9 +15,11 @@ import (
 	"context"
 	"embed"
 	"errors"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/url"
+	"strconv"
 	"time"
 
 	"github.com/gorilla/mux"
@@ -37,7 +40,8 @@ const Base = "/console/"
 // Scopes of the API that the console asks for.
 const (
 	ScopeRead  = "payments:read"  // to see anything
-	ScopeWrite = "payments:write" // to settle payments in doubt
+	ScopeWrite = "payments:write" // to have a day compared with the platform's books
+	ScopeAdmin = "admin"          // stands for all of them; to settle payments in doubt and to see the audit log
 )
 
 const (
@@ -53,6 +57,9 @@ type Grant struct {
 	Expires time.Time
 }
 
+// may reports whether the token has a scope.
+func (g Grant) may(scope string) bool { return g.Scopes[scope] || g.Scopes[ScopeAdmin] }
+
 // Waiting is what has not come to an end.
 type Waiting struct {
 	Unfinished map[adapter.State]int64 // payments that are not final, those in doubt too
@@ -67,14 +74,36 @@ type Store interface {
 	History(ctx context.Context, num int64) ([]adapter.Event, error)
 	Users(ctx context.Context, f adapter.UserFilter) ([]adapter.User, error)
 	User(ctx context.Context, hash string) (adapter.User, error)
-	Balance(ctx context.Context, user string) (ledger.Balance, error)
-	Statement(ctx context.Context, user string, before int64, limit int) ([]ledger.Transfer, error)
+	Statement(ctx context.Context, user string, f ledger.StatementFilter) ([]ledger.Transfer, error)
+	ReconcileRuns(ctx context.Context, f adapter.ReconcileRunFilter) ([]adapter.ReconcileRun, error)
+	Reconciliations(ctx context.Context, f adapter.ReconciliationFilter) ([]adapter.Reconciliation, error)
+	Actions(ctx context.Context, f adapter.ActionFilter) ([]adapter.Action, error)
 	Act(ctx context.Context, a adapter.Action, do func(context.Context) error) error
 }
 
-// Config is what the console stands on. All of it is required.
+// Balances knows what users have.
+type Balances interface {
+	Balance(ctx context.Context, user string) (ledger.Balance, error)
+}
+
+// Reconciler compares a day of all users with the platform's books.
+type Reconciler interface {
+	LastDate() time.Time // the newest that is over
+	Ask(date time.Time) (taken bool)
+	Progress() adapter.ReconcileProgress // of what was asked for last
+}
+
+// Config is what the console stands on. All of it is required, unless it says otherwise.
 type Config struct {
-	Store Store
+	Store    Store
+	Balances Balances
+	// Billing says that the partner's billing keeps the funds: Balances asks it, which can take
+	// long and fail, and there are no statements here.
+	Billing bool
+	// Reconciler is nil where this process compares nothing.
+	Reconciler Reconciler
+	// Export writes comparisons as csv or json.
+	Export func(w io.Writer, form string, days []adapter.Reconciliation) error
 	// Verify returns what a token allows.
 	Verify func(ctx context.Context, token string) (Grant, error)
 	// Waiting counts what has not come to an end.
@@ -101,6 +130,13 @@ func New(cfg Config) http.Handler {
 	c.HandleFunc("/payments/{num:[0-9]{1,18}}", h.with(h.settle)).Methods(http.MethodPost)
 	c.HandleFunc("/accounts", h.with(h.accounts)).Methods(http.MethodGet, http.MethodHead)
 	c.HandleFunc("/accounts/{user:[0-9A-Za-z]{32}}", h.with(h.account)).Methods(http.MethodGet, http.MethodHead)
+	const date = "{date:[0-9]{4}-[0-9]{2}-[0-9]{2}}"
+	c.HandleFunc("/reconciliation", h.with(h.runs)).Methods(http.MethodGet, http.MethodHead)
+	c.HandleFunc("/reconciliation", h.with(h.ask)).Methods(http.MethodPost)
+	c.HandleFunc("/reconciliation/"+date+".{form:csv|json}", h.with(h.download)).Methods(http.MethodGet, http.MethodHead)
+	c.HandleFunc("/reconciliation/"+date, h.with(h.day)).Methods(http.MethodGet, http.MethodHead)
+	c.HandleFunc("/reconciliation/"+date+"/{user:[0-9A-Za-z]{32}}", h.with(h.userDay)).Methods(http.MethodGet, http.MethodHead)
+	c.HandleFunc("/audit", h.with(h.audit)).Methods(http.MethodGet, http.MethodHead)
 	c.HandleFunc("/plots", h.with(h.plots)).Methods(http.MethodGet, http.MethodHead)
 	r.NotFoundHandler = h.with(func(w http.ResponseWriter, r *http.Request, f frame) { h.missing(w, f) })
 	return http.NewCrossOriginProtection().Handler(r)
@@ -112,6 +148,7 @@ type frame struct {
 	Here    string // the page's place in the navigation
 	Grant   Grant
 	Waiting Waiting
+	Billing bool // keeps the funds
 }
 
 // Doubts is how many payments wait for a person.
@@ -134,7 +171,46 @@ func (f frame) Underway() int64 {
 }
 
 // MaySettle reports whether the reader may settle payments.
-func (f frame) MaySettle() bool { return f.Grant.Scopes[ScopeWrite] }
+func (f frame) MaySettle() bool { return f.Grant.may(ScopeAdmin) }
+
+// MayAudit reports whether the reader may see the audit log.
+func (f frame) MayAudit() bool { return f.Grant.may(ScopeAdmin) }
+
+// span is a choice of days, both included, as the reader wrote it.
+type span struct{ From, To string }
+
+func spanOf(f frame) span { return span{f.Get("from"), f.Get("to")} }
+
+// times reads the days; wrong is the field that cannot be read, its key under "filter.".
+func (s span) times() (from, to time.Time, wrong string) {
+	from, errFrom := day(s.From, 0)
+	to, errTo := day(s.To, 1)
+	switch {
+	case errFrom != nil:
+		return from, to, "from"
+	case errTo != nil:
+		return from, to, "to"
+	}
+	return from, to, ""
+}
+
+// cursor is what a page of a list goes on before; 0 on the first.
+func cursor(f frame) int64 {
+	before, err := strconv.ParseInt(f.Get("before"), 10, 64)
+	if err != nil || before < 0 {
+		return 0
+	}
+	return before
+}
+
+// day reads a date and adds days to it; the zero time for nothing.
+func day(text string, days int) (time.Time, error) {
+	if text == "" {
+		return time.Time{}, nil
+	}
+	at, err := time.ParseInLocation(time.DateOnly, text, time.UTC)
+	return at.AddDate(0, 0, days), err
+}
 
 // with lets in who has a session, and sends everybody else to log in.
 func (h *handler) with(show func(http.ResponseWriter, *http.Request, frame)) http.HandlerFunc {
@@ -148,7 +224,7 @@ func (h *handler) with(show func(http.ResponseWriter, *http.Request, frame)) htt
 			seeOther(w, Base+"login"+back)
 			return
 		}
-		f := frame{View: site.View(w, r, h.Now()), Grant: grant}
+		f := frame{View: site.View(w, r, h.Now()), Grant: grant, Billing: h.Billing}
 		if f.Waiting, err = h.Waiting(r.Context()); err != nil {
 			h.broken(w, r, f, err)
 			return
@@ -172,12 +248,19 @@ func (h *handler) render(w http.ResponseWriter, status int, name string, p page.
 // note is a page that only says something; Key names its texts.
 type note struct {
 	frame
-	Key string
+	Key   string
+	Scope string // of Key "forbidden": what is missing
+	User  string // of Key "stranger": the user's hash
+}
+
+// forbidden says which scope the reader's token lacks.
+func (h *handler) forbidden(w http.ResponseWriter, f frame, scope string) {
+	h.render(w, http.StatusForbidden, "note", &note{frame: f, Key: "forbidden", Scope: scope})
 }
 
 // missing says that there is no such page, payment or user.
 func (h *handler) missing(w http.ResponseWriter, f frame) {
-	h.render(w, http.StatusNotFound, "note", &note{f, "missing"})
+	h.render(w, http.StatusNotFound, "note", &note{frame: f, Key: "missing"})
 }
 
 // broken says that something failed; what it was is in the log.
@@ -190,7 +273,7 @@ func (h *handler) broken(w http.ResponseWriter, r *http.Request, f frame, err er
 		return
 	}
 	h.Log.ErrorContext(r.Context(), "a page of the console failed", "path", r.URL.Path, "err", err)
-	h.render(w, http.StatusServiceUnavailable, "note", &note{f, "broken"})
+	h.render(w, http.StatusServiceUnavailable, "note", &note{frame: f, Key: "broken"})
 }
 
 // live keeps a part of a page current while it is open; part makes it anew.

@@ -3,6 +3,7 @@ package console_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -11,19 +12,24 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/partnerkit/partnerkit/adapter"
 	"github.com/partnerkit/partnerkit/adapter/adaptertest"
 	"github.com/partnerkit/partnerkit/adapter/console"
+	"github.com/partnerkit/partnerkit/adapter/ledger"
 	"github.com/partnerkit/partnerkit/adapter/store"
+	"github.com/partnerkit/partnerkit/contract/money"
 	"github.com/partnerkit/partnerkit/internal/page"
 )
 
 const (
-	writer   = "token-of-anna"
-	reader   = "token-of-boris"
+	writer   = "token-of-anna"  // who may do everything
+	reader   = "token-of-boris" // who may only look
+	clerk    = "token-of-dora"  // who may have a day compared, too
 	stranger = "token-without-scopes"
 )
 
@@ -34,23 +40,66 @@ type world struct {
 	user   string
 	url    string
 	broken error // what Waiting answers, if set
+	books  books
 }
 
 var policy = adapter.Policy{Lease: 10 * time.Second, DeclineFor: 24 * time.Hour, Retry: func(int) time.Duration { return time.Minute }}
 
-func newWorld(t testing.TB) *world {
+// books is a Reconciler that compares nothing.
+type books struct {
+	mu       sync.Mutex
+	asked    []string
+	progress adapter.ReconcileProgress
+}
+
+// lastDate is the newest day that can be compared.
+var lastDate = time.Date(2026, 11, 3, 0, 0, 0, 0, time.UTC)
+
+func (b *books) LastDate() time.Time { return lastDate }
+
+func (b *books) Ask(date time.Time) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.progress.Running {
+		return false
+	}
+	b.asked = append(b.asked, date.Format(time.DateOnly))
+	b.progress = adapter.ReconcileProgress{Date: date, Running: true, Done: 1, Users: 3}
+	return true
+}
+
+func (b *books) Progress() adapter.ReconcileProgress {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.progress
+}
+
+// end lets what was asked for end.
+func (b *books) end(failed bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.progress.Running, b.progress.Failed = false, failed
+}
+
+// newWorld changes the config last.
+func newWorld(t testing.TB, change ...func(*console.Config)) *world {
 	t.Helper()
 	w := &world{clock: adaptertest.NewClock()}
 	w.store = adaptertest.Open(t, adaptertest.SQLite(t), func(c *store.Config) { c.Now = w.clock.Now })
 	w.user = adaptertest.AddUser(t, w.store, 1, 1000_00)
 	service := adapter.NewService(w.store, idle{}, policy, w.clock.Now)
 	grants := map[string]console.Grant{
-		writer:   {Name: "Anna", Scopes: map[string]bool{console.ScopeRead: true, console.ScopeWrite: true}},
+		writer:   {Name: "Anna", Scopes: map[string]bool{console.ScopeAdmin: true}},
+		clerk:    {Name: "Dora", Scopes: map[string]bool{console.ScopeRead: true, console.ScopeWrite: true}},
 		reader:   {Name: "Boris", Scopes: map[string]bool{console.ScopeRead: true}},
 		stranger: {Name: "Carl"},
 	}
-	h := console.New(console.Config{
-		Store: w.store,
+	cfg := console.Config{
+		Store: w.store, Balances: w.store, Reconciler: &w.books,
+		Export: func(out io.Writer, form string, days []adapter.Reconciliation) error {
+			_, err := fmt.Fprintf(out, "%d days as %s", len(days), form)
+			return err
+		},
 		Verify: func(_ context.Context, token string) (console.Grant, error) {
 			g, ok := grants[token]
 			if !ok {
@@ -64,7 +113,11 @@ func newWorld(t testing.TB) *world {
 			return console.Waiting{Unfinished: s.Unfinished, Oldest: s.Oldest}, errors.Join(err, w.broken)
 		},
 		Resolve: service.Resolve, Now: w.clock.Now, Log: slog.New(slog.DiscardHandler),
-	})
+	}
+	for _, c := range change {
+		c(&cfg)
+	}
+	h := console.New(cfg)
 	mux := http.NewServeMux()
 	mux.Handle("/console/", h)
 	mux.Handle("/console", h)
@@ -183,7 +236,7 @@ func TestNobodyGetsInWithoutToken(t *testing.T) {
 	w := newWorld(t)
 	p := w.payment(t, 100_00, adapter.InDoubt)
 	nobody := w.visit(t, "")
-	for _, path := range []string{"/console/", "/console/payments/1", "/console/accounts", "/console/accounts/" + w.user, "/console/plots", "/console/nothing"} {
+	for _, path := range []string{"/console/", "/console/payments/1", "/console/accounts", "/console/accounts/" + w.user, "/console/plots", "/console/reconciliation", "/console/reconciliation/2026-11-03", "/console/reconciliation/2026-11-03.csv", "/console/audit", "/console/nothing"} {
 		if status, body, to := nobody.get(path); status != http.StatusSeeOther || !strings.HasPrefix(to, "/console/login?next=") || body != "" {
 			t.Errorf("GET %s: %d to %q\n%s", path, status, to, body)
 		}
@@ -198,8 +251,10 @@ func TestNobodyGetsInWithoutToken(t *testing.T) {
 			t.Errorf("login with %q: %d, want 403 and %q", token, status, want)
 		}
 	}
-	if status, _, _ := w.visit(t, reader).post(settle, form); status != http.StatusForbidden {
-		t.Errorf("settled by a reader: %d", status)
+	for _, token := range []string{reader, clerk} {
+		if status, _, _ := w.visit(t, token).post(settle, form); status != http.StatusForbidden {
+			t.Errorf("settled with %s: %d", token, status)
+		}
 	}
 	if now, err := w.store.PaymentByNum(t.Context(), p.Num); err != nil || now.State != adapter.InDoubt {
 		t.Errorf("payment is %s, %v", now.State, err)
@@ -380,7 +435,7 @@ func TestFilters(t *testing.T) {
 			t.Errorf("search for %s leads to %q, want %q", q, to, want)
 		}
 	}
-	for _, path := range []string{"/console/?q=nothing", "/console/payments/999", "/console/accounts/" + adaptertest.Hash(9), "/console/odd", "/console/payments/999999999999999999"} {
+	for _, path := range []string{"/console/?q=nothing", "/console/payments/999", "/console/odd", "/console/payments/999999999999999999"} {
 		if status, body, _ := v.get(path); status != http.StatusNotFound || !strings.Contains(body, "There is nothing here") {
 			t.Errorf("GET %s: %d, want 404 and a page", path, status)
 		}
@@ -439,5 +494,216 @@ func TestPlots(t *testing.T) {
 				t.Errorf("window %q: %q is missing", window, want)
 			}
 		}
+	}
+}
+
+// compared stores what came of a day: one user each that agrees, differs and could not be read.
+func (w *world) compared(t testing.TB, date time.Time) {
+	t.Helper()
+	behind := []int64{w.payment(t, 100_00, adapter.Confirmed).Num, w.payment(t, 70_00, adapter.Confirmed).Num}
+	rub := func(kopecks int64) money.Amount { return adaptertest.RUB(kopecks) }
+	users := []string{w.user, adaptertest.AddUser(t, w.store, 2, 0), adaptertest.Hash(3)}
+	for i, r := range []adapter.Reconciliation{
+		{Result: adapter.ReconcileDiffers, Credits: rub(170_00), Income: rub(100_00), Difference: rub(-70_00), Text: "the platform has 70.00 less than was paid to it", Payments: behind},
+		{Result: adapter.ReconcileAgrees, Credits: rub(50_00), Income: rub(50_00)},
+		{Result: adapter.ReconcileUnread, Text: "the platform was out of order"},
+	} {
+		r.Date, r.User, r.At = date, users[i], w.clock.Now()
+		if err := w.store.SaveReconciliation(t.Context(), r); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.store.SaveReconcileRun(t.Context(), adapter.ReconcileRun{Date: date, At: w.clock.Now(), Users: 3, Agree: 1, Differ: 1, Unread: 1}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// shows checks a page for what it must and must not say.
+func (v *visit) shows(path string, status int, say, not []string) {
+	v.t.Helper()
+	got, body, _ := v.get(path)
+	if got != status {
+		v.t.Errorf("GET %s: %d, want %d", path, got, status)
+	}
+	for _, text := range say {
+		if !strings.Contains(body, text) {
+			v.t.Errorf("GET %s: %q is missing:\n%s", path, text, body)
+		}
+	}
+	for _, text := range not {
+		if strings.Contains(body, text) {
+			v.t.Errorf("GET %s: %q is there:\n%s", path, text, body)
+		}
+	}
+}
+
+func TestReconciliation(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	v := w.visit(t, reader)
+	const day = "/console/reconciliation/2026-11-02"
+	ask := `action="/console/reconciliation"`
+	v.shows("/console/reconciliation", http.StatusOK, []string{"No day has been compared yet"}, []string{ask})
+	v.shows(day, http.StatusNotFound, []string{"There is nothing here"}, nil)
+	w.compared(t, time.Date(2026, 11, 2, 0, 0, 0, 0, time.UTC))
+	second := adaptertest.Hash(2)
+
+	v.shows("/console/reconciliation", http.StatusOK, []string{`href="` + day + `"`, "differs"}, nil)
+	v.shows("/console/reconciliation?to=2026-11-01", http.StatusOK, []string{"No day has been compared yet", "Newest"}, nil)
+	v.shows(day, http.StatusOK, []string{"1 of 3 users differs", day + "/" + w.user, "70.00 less", day + ".csv?result=differs"}, []string{second})
+	v.shows(day+"?result=all", http.StatusOK, []string{w.user, second, adaptertest.Hash(3), day + ".json?result=all"}, nil)
+	v.shows(day+"?result=agrees", http.StatusOK, []string{second}, []string{day + "/" + w.user})
+	v.shows(day+"?result=odd", http.StatusOK, []string{"Nobody here"}, nil)
+	v.shows(day+"?result=all&after="+second, http.StatusOK, []string{adaptertest.Hash(3)}, []string{day + "/" + w.user})
+	v.shows(day+"/"+w.user, http.StatusOK, []string{"70.00 less", `href="/console/payments/1"`, `href="/console/payments/2"`, "70.00 RUB"}, nil)
+	v.shows(day+"/"+second, http.StatusOK, []string{"No payment"}, nil)
+	for _, path := range []string{day + "/" + adaptertest.Hash(9), "/console/reconciliation/2026-02-30", "/console/reconciliation/2026-02-30.csv", "/console/reconciliation/yesterday"} {
+		v.shows(path, http.StatusNotFound, []string{"There is nothing here"}, nil)
+	}
+	for path, want := range map[string]string{
+		".csv": "3 days as csv", ".csv?result=all": "3 days as csv", ".json?result=differs": "1 days as json", ".csv?result=odd": "0 days as csv",
+	} {
+		if status, body, _ := v.get(day + path); status != http.StatusOK || body != want {
+			t.Errorf("%s: %d %q, want %q", path, status, body, want)
+		}
+	}
+}
+
+func TestAskForReconciliation(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	const path = "/console/reconciliation"
+	form := func(date string) url.Values { return url.Values{"date": {date}} }
+	if status, body, _ := w.visit(t, reader).post(path, form("2026-11-03")); status != http.StatusForbidden || !strings.Contains(body, "payments:write") {
+		t.Errorf("asked by a reader: %d", status)
+	}
+	v := w.visit(t, clerk)
+	v.shows(path, http.StatusOK, []string{`action="/console/reconciliation"`, `value="2026-11-03"`}, []string{"hx-sse"})
+	for date, want := range map[string]string{"": "no date", "soon": "no date", "2026-11-04": "not over yet"} {
+		if status, body, _ := v.post(path, form(date)); status != http.StatusUnprocessableEntity || !strings.Contains(body, want) {
+			t.Errorf("asked for %q: %d, want 422 and %q", date, status, want)
+		}
+	}
+	if status, _, to := v.post(path, form("2026-11-03")); status != http.StatusSeeOther || to != path {
+		t.Errorf("asked: %d to %q", status, to)
+	}
+	v.shows(path, http.StatusOK, []string{"2026-11-03 is being compared", "1 of 3 users", "hx-sse"}, nil)
+	if status, body, _ := v.post(path, form("2026-11-01")); status != http.StatusUnprocessableEntity || !strings.Contains(body, "compared already") {
+		t.Errorf("asked again: %d", status)
+	}
+	w.books.end(false)
+	v.shows(path, http.StatusOK, []string{"2026-11-03 has been compared", path + "/2026-11-03"}, []string{"hx-sse"})
+	w.books.end(true)
+	v.shows(path, http.StatusOK, []string{"ended early"}, nil)
+	if got := strings.Join(w.books.asked, " "); got != "2026-11-03" {
+		t.Errorf("asked for %q", got)
+	}
+	actions, err := w.store.Actions(t.Context(), adapter.ActionFilter{What: "reconcile"})
+	if err != nil || len(actions) != 2 || actions[1].Who != "Dora" || actions[1].On != "date/2026-11-03" || actions[1].Result != adapter.ActionDone || actions[0].Result != adapter.ActionRefused {
+		t.Errorf("audit log: %+v, %v", actions, err)
+	}
+
+	idle := newWorld(t, func(c *console.Config) { c.Reconciler = nil })
+	v = idle.visit(t, writer)
+	v.shows(path, http.StatusOK, []string{"This process compares nothing"}, []string{`action="/console/reconciliation"`})
+	if status, _, _ := v.post(path, form("2026-11-03")); status != http.StatusUnprocessableEntity {
+		t.Errorf("asked where nothing is compared: %d", status)
+	}
+}
+
+func TestAudit(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	act := func(who, via, what, on string, err error) {
+		t.Helper()
+		a := adapter.Action{Who: who, Via: via, What: what, On: on, Detail: "for " + who}
+		if got := w.store.Act(t.Context(), a, func(context.Context) error { return err }); !errors.Is(got, err) {
+			t.Fatal(got)
+		}
+	}
+	p := w.payment(t, 1_00, adapter.Confirmed)
+	act("vera", adapter.ViaCLI, "ledger deposit", "user/"+w.user, nil)
+	act("panel", adapter.ViaAPI, "deposit", "accounts/"+w.user+"/deposits", adapter.ErrInvalid)
+	w.clock.Advance(48 * time.Hour)
+	act("Anna", adapter.ViaConsole, "resolve-payment", "payment/"+p.Key.ID, errors.New("<b>disk</b>"))
+
+	for _, token := range []string{reader, clerk} {
+		v := w.visit(t, token)
+		v.shows("/console/audit", http.StatusForbidden, []string{"needs the scope admin"}, []string{"for vera"})
+		v.shows("/console/", http.StatusOK, nil, []string{`"/console/audit"`})
+	}
+	v := w.visit(t, writer)
+	v.shows("/console/audit", http.StatusOK, []string{
+		"for vera", "for panel", "for Anna: &lt;b&gt;disk", "done", "refused", "failed", `href="/console/accounts/` + w.user + `"`, `href="/console/?q=` + p.Key.ID + `"`,
+	}, []string{"<b>disk"})
+	today := w.clock.Now().Format(time.DateOnly)
+	for query, want := range map[string]string{
+		"who=vera": "vera", "via=api": "panel", "what=resolve-payment": "Anna", "on=user/" + w.user: "vera", "from=" + today: "Anna", "before=2": "vera", "who=nobody": "",
+	} {
+		_, body, _ := v.get("/console/audit?" + query)
+		for _, who := range []string{"vera", "panel", "Anna"} {
+			if shown := strings.Contains(body, "for "+who); shown != (who == want) {
+				t.Errorf("%s: %s is shown: %v", query, who, shown)
+			}
+		}
+	}
+	for _, query := range []string{"via=fax", "from=yesterday", "to=31.12.2026"} {
+		v.shows("/console/audit?"+query, http.StatusBadRequest, []string{"cannot be read"}, []string{"for vera"})
+	}
+}
+
+func TestStatementOfSomeDays(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	first := w.clock.Now()
+	for i, note := range []string{"one", "two", "three"} {
+		if _, err := w.store.Deposit(t.Context(), w.user, adaptertest.RUB(1_00), "note "+note, strconv.Itoa(i)); err != nil {
+			t.Fatal(err)
+		}
+		w.clock.Advance(24 * time.Hour)
+	}
+	v := w.visit(t, reader)
+	at := func(days int) string { return first.AddDate(0, 0, days).Format(time.DateOnly) }
+	path := "/console/accounts/" + w.user
+	v.shows(path, http.StatusOK, []string{"note one", "note two", "note three"}, nil)
+	v.shows(path+"?from="+at(1)+"&to="+at(1), http.StatusOK, []string{"note two", `value="` + at(1) + `"`}, []string{"note one", "note three"})
+	v.shows(path+"?to="+at(-9), http.StatusOK, []string{"Nothing moved on these days"}, nil)
+	v.shows(path+"?from=soon", http.StatusBadRequest, []string{"cannot be read"}, []string{"note one"})
+	v.shows("/console/accounts/"+adaptertest.Hash(9), http.StatusNotFound, []string{"not registered here", "/console/?user=" + adaptertest.Hash(9)}, nil)
+}
+
+// billing is a partner's, which knows one user.
+type billing struct {
+	user string
+	down atomic.Bool
+}
+
+func (b *billing) Balance(_ context.Context, user string) (ledger.Balance, error) {
+	switch {
+	case b.down.Load():
+		return ledger.Balance{}, errors.New("connection refused")
+	case user != b.user:
+		return ledger.Balance{}, adapter.ErrNotFound
+	}
+	return ledger.Balance{Available: adaptertest.RUB(7123_45), Reserved: adaptertest.RUB(8_00)}, nil
+}
+
+// Where the partner's billing keeps the funds, the pages show what it says, and no statement.
+func TestBilling(t *testing.T) {
+	t.Parallel()
+	var b billing
+	w := newWorld(t, func(c *console.Config) { c.Balances, c.Billing = &b, true })
+	b.user = w.user
+	p := w.payment(t, 100_00, adapter.Confirmed)
+	other := adaptertest.AddUser(t, w.store, 2, 0)
+	v := w.visit(t, reader)
+	keeps := "billing keeps the funds"
+	v.shows("/console/accounts", http.StatusOK, []string{keeps, "7,123.45", "8.00", "The billing does not say"}, nil)
+	v.shows("/console/accounts/"+w.user, http.StatusOK, []string{keeps, "7,123.45", "/console/?user=" + w.user}, []string{"Statement</h2>"})
+	v.shows("/console/accounts/"+other, http.StatusOK, []string{keeps, "The billing does not say"}, nil)
+	v.shows("/console/payments/"+num(p), http.StatusOK, []string{"7,123.45"}, nil)
+	b.down.Store(true)
+	for _, path := range []string{"/console/accounts", "/console/accounts/" + w.user, "/console/payments/" + num(p)} {
+		v.shows(path, http.StatusOK, nil, []string{"7,123.45", "refused"})
 	}
 }

@@ -7,12 +7,10 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/gorilla/mux"
 
 	"github.com/partnerkit/partnerkit/adapter"
-	"github.com/partnerkit/partnerkit/adapter/ledger"
 	"github.com/partnerkit/partnerkit/internal/page"
 )
 
@@ -28,9 +26,6 @@ var stateChoices = func() []string {
 	return choices
 }()
 
-// dayFormat is how a date stands in a filter: as browsers send it.
-const dayFormat = "2006-01-02"
-
 // paymentsPage is the list of payments.
 type paymentsPage struct {
 	frame
@@ -45,13 +40,13 @@ type paymentsPage struct {
 
 // choice is the filter as the reader wrote it.
 type choice struct {
-	User, State, Kind, From, To string
-	Wrong                       string // the field that cannot be read: its key under "filter."
-	Nobody                      bool   // there is no user of that login
+	User, State, Kind string
+	span
+	Wrong  string // the field that cannot be read: its key under "filter."
+	Nobody bool   // there is no user of that login
 }
 
 func (h *handler) payments(w http.ResponseWriter, r *http.Request, f frame) {
-	f.Here = "payments"
 	if q := strings.TrimSpace(f.Get("q")); q != "" { // the search leads straight to the payment
 		p, err := h.find(r.Context(), q)
 		if err != nil {
@@ -90,6 +85,10 @@ func (h *handler) find(ctx context.Context, q string) (adapter.Payment, error) {
 }
 
 func (h *handler) paymentsPage(ctx context.Context, f frame) (*paymentsPage, error) {
+	f.Here = "payments"
+	if f.Get("state") == string(adapter.InDoubt) {
+		f.Here = "doubt"
+	}
 	p := &paymentsPage{frame: f, States: stateChoices, Kinds: adapter.Kinds}
 	filter, err := h.filter(ctx, f, &p.Chosen)
 	if err != nil {
@@ -99,8 +98,7 @@ func (h *handler) paymentsPage(ctx context.Context, f frame) (*paymentsPage, err
 	if p.Chosen.Wrong != "" || p.Chosen.Nobody {
 		return p, nil
 	}
-	if before, err := strconv.ParseInt(f.Get("before"), 10, 64); err == nil && before > 0 {
-		filter.Before = before
+	if filter.Before = cursor(f); filter.Before > 0 {
 		p.Newest = f.With("before", "")
 	}
 	filter.Limit = perPage + 1
@@ -116,8 +114,9 @@ func (h *handler) paymentsPage(ctx context.Context, f frame) (*paymentsPage, err
 
 // filter reads the address. The user may be named by hash or login.
 func (h *handler) filter(ctx context.Context, f frame, c *choice) (adapter.PaymentFilter, error) {
-	*c = choice{User: strings.TrimSpace(f.Get("user")), State: f.Get("state"), Kind: f.Get("kind"), From: f.Get("from"), To: f.Get("to")}
+	*c = choice{User: strings.TrimSpace(f.Get("user")), State: f.Get("state"), Kind: f.Get("kind"), span: spanOf(f)}
 	filter := adapter.PaymentFilter{User: c.User}
+	filter.From, filter.To, c.Wrong = c.times()
 	switch {
 	case c.State == "":
 	case c.State == unfinished:
@@ -132,13 +131,6 @@ func (h *handler) filter(ctx context.Context, f frame, c *choice) (adapter.Payme
 	} else if kind != "" {
 		c.Wrong = "kind"
 	}
-	var err error
-	if filter.From, err = day(c.From, 0); err != nil {
-		c.Wrong = "from"
-	}
-	if filter.To, err = day(c.To, 1); err != nil { // that day is included
-		c.Wrong = "to"
-	}
 	if c.User == "" || adapter.ValidUserHash(c.User) {
 		return filter, nil
 	}
@@ -152,21 +144,12 @@ func (h *handler) filter(ctx context.Context, f frame, c *choice) (adapter.Payme
 	return filter, nil
 }
 
-// day reads a date and adds days to it; the zero time for nothing.
-func day(text string, days int) (time.Time, error) {
-	if text == "" {
-		return time.Time{}, nil
-	}
-	at, err := time.ParseInLocation(dayFormat, text, time.UTC)
-	return at.AddDate(0, 0, days), err
-}
-
 // paymentPage is one payment with all that is known of it.
 type paymentPage struct {
 	frame
 	Payment  adapter.Payment
 	User     adapter.User
-	Balance  ledger.Balance
+	Has      holding
 	Original *adapter.Payment // what a refund refunds
 	History  []adapter.Event  // newest first
 	Diagram  page.Diagram
@@ -207,10 +190,10 @@ func (h *handler) paymentPage(ctx context.Context, f frame, name string) (*payme
 	if p.History, err = h.Store.History(ctx, num); err != nil {
 		return nil, err
 	}
-	if p.Balance, err = h.Store.Balance(ctx, p.Payment.User); err != nil && !errors.Is(err, adapter.ErrNotFound) {
+	if p.User, err = h.Store.User(ctx, p.Payment.User); err != nil && !errors.Is(err, adapter.ErrNotFound) {
 		return nil, err // a stranger's top-up is a payment, too
 	}
-	if p.User, err = h.Store.User(ctx, p.Payment.User); err != nil && !errors.Is(err, adapter.ErrNotFound) {
+	if p.Has, err = h.holding(ctx, p.Payment.User); err != nil {
 		return nil, err
 	}
 	if p.Payment.RefundOf != 0 {
@@ -228,12 +211,12 @@ func (h *handler) paymentPage(ctx context.Context, f frame, name string) (*payme
 // settle takes a person's decision about a payment in doubt.
 func (h *handler) settle(w http.ResponseWriter, r *http.Request, f frame) {
 	if !f.MaySettle() {
-		h.render(w, http.StatusForbidden, "note", &note{f, "forbidden"})
+		h.forbidden(w, f, ScopeAdmin)
 		return
 	}
 	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
 	if err := r.ParseForm(); err != nil {
-		h.render(w, http.StatusBadRequest, "note", &note{f, "form"})
+		h.render(w, http.StatusBadRequest, "note", &note{frame: f, Key: "form"})
 		return
 	}
 	p, err := h.paymentPage(r.Context(), f, mux.Vars(r)["num"])

@@ -21,7 +21,7 @@ func (h *handler) session(r *http.Request) (Grant, error) {
 		return Grant{}, errNoSession
 	}
 	grant, err := h.Verify(r.Context(), c.Value)
-	if err == nil && !grant.Scopes[ScopeRead] {
+	if err == nil && !grant.may(ScopeRead) {
 		err = errNoSession
 	}
 	return grant, err
@@ -55,7 +55,7 @@ func (h *handler) login(w http.ResponseWriter, r *http.Request) {
 	case err != nil:
 		form.Error = "token"
 		h.Log.WarnContext(r.Context(), "login to the console refused", "err", err)
-	case !grant.Scopes[ScopeRead]:
+	case !grant.may(ScopeRead):
 		form.Error = "scope"
 	}
 	if form.Error != "" {

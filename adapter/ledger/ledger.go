@@ -86,6 +86,13 @@ type Transfer struct {
 	Note    string       // what a person wrote to it
 }
 
+// A StatementFilter chooses transfers of a user; empty fields choose all.
+type StatementFilter struct {
+	From, To time.Time // at or after From, before To
+	Before   int64     // a cursor: what was before the transfer with this Num; 0 begins with the newest
+	Limit    int       // 50 if 0
+}
+
 // Apply returns the balance after taking amount from debit and giving it to credit; with an
 // error it is b as it was.
 //

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/partnerkit/partnerkit/adapter"
@@ -20,8 +21,8 @@ type DailyStore interface {
 	SaveReconciliation(ctx context.Context, r adapter.Reconciliation) error
 	Reconciliations(ctx context.Context, f adapter.ReconciliationFilter) ([]adapter.Reconciliation, error)
 	SaveReconcileRun(ctx context.Context, r adapter.ReconcileRun) error
-	// ReconcileRuns lists the runs of the dates from the first to the last, in their order.
-	ReconcileRuns(ctx context.Context, first, last time.Time) ([]adapter.ReconcileRun, error)
+	// ReconcileRuns lists runs, the newest dates first.
+	ReconcileRuns(ctx context.Context, f adapter.ReconcileRunFilter) ([]adapter.ReconcileRun, error)
 	Exclusive(ctx context.Context, name string, do func(context.Context) error) (ran bool, err error)
 }
 
@@ -41,32 +42,92 @@ type Daily struct {
 	cfg      Config
 	store    DailyStore
 	platform Platform
+
+	asked    chan time.Time // the date of a run that was asked for
+	mu       sync.Mutex
+	progress adapter.ReconcileProgress // of that run
 }
 
 // NewDaily returns a Daily that is not running yet.
 func NewDaily(store DailyStore, platform Platform, cfg Config) *Daily {
 	cfg.fill()
-	return &Daily{cfg: cfg, store: store, platform: platform}
+	return &Daily{cfg: cfg, store: store, platform: platform, asked: make(chan time.Time, 1)}
 }
 
 // catchUp is how many nights back what was left undone is made up for.
 const catchUp = 7
 
-// Run compares every day at Config.Nightly until ctx is done. Of several replicas one does.
+// Run compares every day at Config.Nightly, and whenever Ask asks for it, until ctx is done. Of
+// several replicas one does.
 func (d *Daily) Run(ctx context.Context) error {
 	for {
-		timer := time.NewTimer(untilClock(d.cfg.Now(), d.cfg.Nightly))
+		var night <-chan time.Time
+		if !d.cfg.NoNights {
+			night = time.After(untilClock(d.cfg.Now(), d.cfg.Nightly))
+		}
 		select {
-		case <-timer.C:
+		case <-night:
+			if _, err := d.store.Exclusive(ctx, exclusive, d.Night); err != nil && ctx.Err() == nil {
+				d.cfg.Log.ErrorContext(ctx, "reconciliation failed; the next night makes up for it", "err", err)
+			}
+		case at := <-d.asked:
+			d.onDemand(ctx, at)
 		case <-ctx.Done():
-			timer.Stop()
 			return nil
 		}
-		_, err := d.store.Exclusive(ctx, "reconcile", d.Night)
-		if err != nil && ctx.Err() == nil {
-			d.cfg.Log.ErrorContext(ctx, "reconciliation failed; the next night makes up for it", "err", err)
+	}
+}
+
+// exclusive is the name under which one replica compares.
+const exclusive = "reconcile"
+
+// again is how long a run that was asked for waits before it looks whether another replica,
+// which is comparing, has come to an end.
+const again = 2 * time.Second
+
+// onDemand compares a date once no other replica is at it.
+func (d *Daily) onDemand(ctx context.Context, at time.Time) {
+	for {
+		ran, err := d.store.Exclusive(ctx, exclusive, func(ctx context.Context) error { return d.All(ctx, at) })
+		if ran || err != nil {
+			if err != nil && ctx.Err() == nil {
+				d.cfg.Log.ErrorContext(ctx, "the reconciliation that was asked for failed", "date", at.Format(time.DateOnly), "err", err)
+			}
+			d.report(func(p *adapter.ReconcileProgress) { p.Running, p.Failed = false, err != nil })
+			return
+		}
+		select {
+		case <-time.After(again):
+		case <-ctx.Done():
+			return
 		}
 	}
+}
+
+// Ask has Run compare a date for every user that was active on it. It returns false if a run
+// that was asked for has not come to an end yet.
+func (d *Daily) Ask(at time.Time) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.progress.Running {
+		return false
+	}
+	d.progress = adapter.ReconcileProgress{Date: date(at), Running: true}
+	d.asked <- d.progress.Date // there is room: no other is running
+	return true
+}
+
+// Progress is what became of the run that was asked for last.
+func (d *Daily) Progress() adapter.ReconcileProgress {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.progress
+}
+
+func (d *Daily) report(change func(*adapter.ReconcileProgress)) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	change(&d.progress)
 }
 
 // untilClock is how long it is until the time of day, UTC, comes next; never nothing.
@@ -88,13 +149,13 @@ func (d *Daily) LastDate() time.Time {
 // compared or could not be read.
 func (d *Daily) Night(ctx context.Context) error {
 	last := d.LastDate()
-	runs, err := d.store.ReconcileRuns(ctx, last.Add(-(catchUp-1)*day), last)
+	runs, err := d.store.ReconcileRuns(ctx, adapter.ReconcileRunFilter{From: last.Add(-(catchUp - 1) * day), To: last})
 	if err != nil {
 		return err
 	}
 	first := last
 	if len(runs) > 0 {
-		first = runs[0].Date // nothing is made up for that was never begun
+		first = runs[len(runs)-1].Date // nothing is made up for that was never begun
 	}
 	for at := first; !at.After(last); at = at.Add(day) {
 		i := slices.IndexFunc(runs, func(r adapter.ReconcileRun) bool { return r.Date.Equal(at) })
@@ -152,7 +213,12 @@ func (d *Daily) unread(ctx context.Context, at time.Time) (users []string, err e
 func (d *Daily) all(ctx context.Context, run adapter.ReconcileRun, users []string) error {
 	const patience = 20
 	inARow := 0
-	for _, user := range users {
+	for i, user := range users {
+		d.report(func(p *adapter.ReconcileProgress) {
+			if p.Date.Equal(run.Date) { // and this is no night that it has to wait for
+				p.Done, p.Users = i, len(users)
+			}
+		})
 		r := adapter.Reconciliation{Date: run.Date, User: user, Result: adapter.ReconcileUnread, Text: "the platform was out of order"}
 		if inARow < patience {
 			var err error

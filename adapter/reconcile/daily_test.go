@@ -2,8 +2,10 @@ package reconcile_test
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -19,6 +21,16 @@ type kept struct {
 	*world
 	results map[string]adapter.Reconciliation // by date
 	runs    []adapter.ReconcileRun
+
+	busy     atomic.Bool // another replica is comparing
+	storeErr error       // what a run ends with
+}
+
+func (k *kept) Exclusive(ctx context.Context, _ string, do func(context.Context) error) (bool, error) {
+	if k.busy.Load() {
+		return false, nil
+	}
+	return true, do(ctx)
 }
 
 func (k *kept) ActiveUsers(_ context.Context, from, to time.Time) ([]string, error) {
@@ -42,17 +54,21 @@ func (k *kept) Reconciliations(_ context.Context, f adapter.ReconciliationFilter
 }
 
 func (k *kept) SaveReconcileRun(_ context.Context, r adapter.ReconcileRun) error {
+	if k.storeErr != nil {
+		return k.storeErr
+	}
 	k.runs = slices.DeleteFunc(k.runs, func(q adapter.ReconcileRun) bool { return q.Date.Equal(r.Date) })
 	k.runs = append(k.runs, r)
 	return nil
 }
 
-func (k *kept) ReconcileRuns(_ context.Context, first, last time.Time) (list []adapter.ReconcileRun, _ error) {
+func (k *kept) ReconcileRuns(_ context.Context, f adapter.ReconcileRunFilter) (list []adapter.ReconcileRun, _ error) {
 	for _, r := range k.runs {
-		if !r.Date.Before(first) && !r.Date.After(last) {
+		if !r.Date.Before(f.From) && !r.Date.After(f.To) {
 			list = append(list, r)
 		}
 	}
+	slices.SortFunc(list, func(a, b adapter.ReconcileRun) int { return b.Date.Compare(a.Date) })
 	return list, nil
 }
 
@@ -223,6 +239,56 @@ func TestNightly(t *testing.T) {
 			if r.At.Hour() != 4 || r.At.Minute() != 30 {
 				t.Errorf("it ran at %s", r.At)
 			}
+		}
+	})
+}
+
+// A run that was asked for waits until another replica has come to an end, and no other is
+// taken meanwhile; there is nothing at night where nothing is wanted then.
+func TestAsk(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		begin := time.Now()
+		k, d := daily(t, func(c *reconcile.Config) { c.NoNights, c.Now = true, time.Now })
+		k.now = begin
+		k.add(t, adapter.TopUp, 100, true, adapter.Accepted)
+		k.busy.Store(true)
+		ctx, stop := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		go func() { ended <- d.Run(ctx) }()
+		if p := d.Progress(); p != (adapter.ReconcileProgress{}) {
+			t.Errorf("before anything was asked for: %+v", p)
+		}
+		if !d.Ask(begin) || d.Ask(begin) {
+			t.Error("want one run to be taken, and no second beside it")
+		}
+		time.Sleep(time.Hour)
+		synctest.Wait()
+		if p := d.Progress(); !p.Running || len(k.runs) != 0 {
+			t.Errorf("while another replica compares: %+v, runs %+v", p, k.runs)
+		}
+		k.busy.Store(false)
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		if p := d.Progress(); p.Running || p.Failed || p.Users != 1 || len(k.runs) != 1 || k.runs[0].Agree != 1 {
+			t.Errorf("after it: %+v, runs %+v", p, k.runs)
+		}
+		k.storeErr = errors.New("the disk is full")
+		if !d.Ask(begin.Add(-24 * time.Hour)) {
+			t.Error("want another run to be taken")
+		}
+		synctest.Wait()
+		if p := d.Progress(); p.Running || !p.Failed {
+			t.Errorf("a run that failed: %+v", p)
+		}
+		k.storeErr = nil
+		time.Sleep(48 * time.Hour)
+		synctest.Wait()
+		stop()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+		if len(k.runs) != 1 {
+			t.Errorf("runs %+v; want no nightly ones", k.runs)
 		}
 	})
 }

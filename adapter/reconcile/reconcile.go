@@ -70,6 +70,7 @@ type Config struct {
 	OnReconciled func(r adapter.Reconciliation)
 
 	Nightly  time.Duration  // the time of day, UTC, at which all users of the last day are compared; midnight
+	NoNights bool           // nothing is compared but on demand
 	Currency money.Currency // of the books; roubles
 }
 

@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
+	"time"
 
 	"github.com/partnerkit/partnerkit/adapter"
 	"github.com/partnerkit/partnerkit/adapter/ledger"
@@ -92,9 +94,17 @@ func (s *Store) Balance(ctx context.Context, user string) (ledger.Balance, error
 	return s.balance(available, reserved), nil
 }
 
-// Statement lists a user's transfers, newest first, each with the balance after it. before
-// is a cursor, the Num of the last transfer listed; 0 begins with the newest. 50 if limit is 0.
-func (s *Store) Statement(ctx context.Context, user string, before int64, limit int) ([]ledger.Transfer, error) {
+// clockSkew is how far the clocks of two processes may differ: that much can the transfers of a
+// user be out of their order in time.
+const clockSkew = 5 * time.Minute
+
+// Statement lists a user's transfers, newest first, each with the balance after it. It walks
+// the chain from the cursor, or from the newest, and no further than f.From.
+func (s *Store) Statement(ctx context.Context, user string, f ledger.StatementFilter) ([]ledger.Transfer, error) {
+	to := int64(math.MaxInt64)
+	if !f.To.IsZero() {
+		to = f.To.UnixMicro()
+	}
 	var list []ledger.Transfer
 	err := s.db.read(ctx, &stmt{
 		sql: `WITH RECURSIVE chain AS (
@@ -102,9 +112,9 @@ func (s *Store) Statement(ctx context.Context, user string, before int64, limit 
 					SELECT CASE WHEN $2 = 0 THEN last ELSE (SELECT prev FROM transfers WHERE num = $2) END
 					FROM balances WHERE user_hash = $1)
 				UNION ALL
-				SELECT t.* FROM transfers t JOIN chain ON t.num = chain.prev
-			) SELECT ` + transferColumns + ` FROM chain LIMIT $3`,
-		args: []any{user, before, int64(cmp.Or(limit, 50))},
+				SELECT t.* FROM transfers t JOIN chain ON t.num = chain.prev WHERE chain.at >= $4
+			) SELECT ` + transferColumns + ` FROM chain WHERE at >= $5 AND at < $6 LIMIT $3`,
+		args: []any{user, f.Before, int64(cmp.Or(f.Limit, 50)), f.From.Add(-clockSkew).UnixMicro(), f.From.UnixMicro(), to},
 		row: func(scan scanner) error {
 			t, err := s.scanTransfer(scan)
 			list = append(list, t)

@@ -216,7 +216,7 @@ func testPayinLife(t *testing.T, f *payinFixture) {
 	if b, err := f.Balance(t.Context(), f.user); err != nil || b.Available != adaptertest.RUB(1098_50) {
 		t.Errorf("balance %v, %v; want 1098.50", b, err)
 	}
-	statement, err := f.Statement(t.Context(), f.user, 0, 1)
+	statement, err := f.Statement(t.Context(), f.user, ledger.StatementFilter{Limit: 1})
 	wantTransfer := []ledger.Transfer{{
 		User: f.user, Payin: p.Num, Move: ledger.Payin, Debit: ledger.Anymoney, Credit: ledger.Available, Amount: adaptertest.RUB(98_50),
 		After: ledger.Balance{Available: adaptertest.RUB(1098_50), Reserved: adaptertest.RUB(0)}, Prev: 1, At: p.UpdatedAt,

@@ -217,12 +217,16 @@ func (s *Store) SaveReconcileRun(ctx context.Context, r adapter.ReconcileRun) er
 	return nil
 }
 
-// ReconcileRuns lists the runs of the dates from the first to the last, in their order.
-func (s *Store) ReconcileRuns(ctx context.Context, first, last time.Time) ([]adapter.ReconcileRun, error) {
+// ReconcileRuns lists runs, the newest dates first.
+func (s *Store) ReconcileRuns(ctx context.Context, f adapter.ReconcileRunFilter) ([]adapter.ReconcileRun, error) {
+	to := "9999-12-31"
+	if !f.To.IsZero() {
+		to = f.To.Format(time.DateOnly)
+	}
 	var list []adapter.ReconcileRun
 	err := s.db.read(ctx, &stmt{
-		sql:  `SELECT date, at, users, agree, differ, unread FROM reconcile_runs WHERE date >= $1 AND date <= $2 ORDER BY date`,
-		args: []any{first.Format(time.DateOnly), last.Format(time.DateOnly)},
+		sql:  `SELECT date, at, users, agree, differ, unread FROM reconcile_runs WHERE date >= $1 AND date <= $2 ORDER BY date DESC LIMIT $3`,
+		args: []any{f.From.Format(time.DateOnly), to, int64(cmp.Or(f.Limit, 50))},
 		row: func(scan scanner) error {
 			var (
 				date                             string

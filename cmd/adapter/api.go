@@ -13,6 +13,7 @@ import (
 	"github.com/partnerkit/partnerkit/adapter"
 	"github.com/partnerkit/partnerkit/adapter/api"
 	"github.com/partnerkit/partnerkit/adapter/integra"
+	"github.com/partnerkit/partnerkit/adapter/reconcile"
 	"github.com/partnerkit/partnerkit/adapter/reference"
 	"github.com/partnerkit/partnerkit/adapter/store"
 	"github.com/partnerkit/partnerkit/adapter/token"
@@ -61,7 +62,7 @@ func (f apiFlags) publicKeys() ([]token.PublicKey, error) {
 }
 
 // mountAPI adds the API to the service and, under the same tokens, the operators' console.
-func (c serveCmd) mountAPI(server *web.Server, keys *vault.Vault, st *store.Store, service *adapter.Service, users *integra.Users, payins api.Payins, log *slog.Logger) error {
+func (c serveCmd) mountAPI(server *web.Server, keys *vault.Vault, st *store.Store, service *adapter.Service, users *integra.Users, payins api.Payins, funds funds, daily *reconcile.Daily, log *slog.Logger) error {
 	public, err := c.publicKeys()
 	if err != nil {
 		return err
@@ -70,19 +71,19 @@ func (c serveCmd) mountAPI(server *web.Server, keys *vault.Vault, st *store.Stor
 	if err != nil {
 		return err
 	}
-	var ledger api.Ledger // left out where the billing keeps the funds
-	if c.Funds == string(store.Ledger) {
+	var ledger api.Ledger
+	if funds.billing == nil {
 		ledger = st
 	}
 	calls := api.New(api.Config{
 		Verify: verifier(tokens), Revoked: st.TokenRevoked, Rate: c.APIRate, Burst: c.APIBurst,
-		Users: users, Payments: service, Ledger: ledger, Records: st, Reconciliations: st, Requests: st, Currency: currency, Payins: payins, Store: st,
+		Users: users, Payments: service, Balances: funds.balances(st), Ledger: ledger, Records: st, Reconciliations: st, Requests: st, Currency: currency, Payins: payins, Store: st,
 		Act: st.Act, TraceID: web.TraceID, Version: version, Log: log,
 	})
 	server.Handle(api.Base+"{call:.*}", calls)
 	server.Handle("/openapi.json", calls, http.MethodGet)
 	server.Handle(reference.Path, reference.New(calls, log), http.MethodGet, http.MethodHead)
-	mountConsole(server, tokens, st, service, log)
+	mountConsole(server, tokens, st, service, funds, daily, log)
 	return nil
 }
 

@@ -8,6 +8,7 @@ import (
 
 	"github.com/partnerkit/partnerkit/adapter"
 	"github.com/partnerkit/partnerkit/adapter/console"
+	"github.com/partnerkit/partnerkit/adapter/reconcile"
 	"github.com/partnerkit/partnerkit/adapter/store"
 	"github.com/partnerkit/partnerkit/adapter/token"
 	"github.com/partnerkit/partnerkit/adapter/web"
@@ -15,9 +16,13 @@ import (
 )
 
 // mountConsole adds the operators' pages to the service. tokens are the API's.
-func mountConsole(server *web.Server, tokens *token.API, st *store.Store, service *adapter.Service, log *slog.Logger) {
+func mountConsole(server *web.Server, tokens *token.API, st *store.Store, service *adapter.Service, funds funds, daily *reconcile.Daily, log *slog.Logger) {
+	var reconciler console.Reconciler
+	if daily != nil {
+		reconciler = daily
+	}
 	pages := console.New(console.Config{
-		Store: st,
+		Store: st, Balances: funds.balances(st), Billing: funds.billing != nil, Reconciler: reconciler, Export: printDays,
 		Verify: func(ctx context.Context, text string) (console.Grant, error) {
 			g, err := tokens.Verify(text)
 			if err != nil {

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/partnerkit/partnerkit/adapter"
+	"github.com/partnerkit/partnerkit/adapter/api"
 	"github.com/partnerkit/partnerkit/adapter/billing"
 	"github.com/partnerkit/partnerkit/adapter/ledger"
 	"github.com/partnerkit/partnerkit/adapter/store"
@@ -108,13 +109,21 @@ func (f funds) close() {
 	}
 }
 
-// balance is what a user has there.
-func (f funds) balance(ctx context.Context, st *store.Store, user string) (b ledger.Balance, err error) {
+// balances is who knows what users have.
+func (f funds) balances(st *store.Store) api.Balances {
 	if f.billing == nil {
-		return st.Balance(ctx, user)
+		return st
 	}
-	b.Available, b.Reserved, err = f.billing.Balance(ctx, user, currency)
-	return b, err
+	return billingBalances{f.billing}
+}
+
+// billingBalances are those that the billing keeps.
+type billingBalances struct{ *billing.Client }
+
+// Balance is what a user has there.
+func (b billingBalances) Balance(ctx context.Context, user string) (has ledger.Balance, err error) {
+	has.Available, has.Reserved, err = b.Client.Balance(ctx, user, currency)
+	return has, err
 }
 
 // agree checks that a command looks for the funds where the service keeps them.

@@ -10,6 +10,7 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"time"
 
 	"github.com/partnerkit/partnerkit/adapter"
 	"github.com/partnerkit/partnerkit/adapter/ledger"
@@ -126,7 +127,7 @@ func (c balanceCmd) Run(ctx context.Context, out io.Writer, log *slog.Logger) (e
 		return err
 	}
 	defer funds.close()
-	b, err := funds.balance(ctx, st, c.User)
+	b, err := funds.balances(st).Balance(ctx, c.User)
 	if err != nil {
 		return err
 	}
@@ -136,21 +137,29 @@ func (c balanceCmd) Run(ctx context.Context, out io.Writer, log *slog.Logger) (e
 type statementCmd struct {
 	databaseFlags
 	outputFlags
-	User   string `arg:"" help:"The user's hash."`
-	Before int64  `placeholder:"NUM" help:"Go on before this transfer."`
-	Limit  int    `default:"50" placeholder:"N" help:"How many at most. Default: ${default}."`
+	User   string    `arg:"" help:"The user's hash."`
+	From   time.Time `placeholder:"TIME" help:"Not before this time, for example 2026-05-04T00:00:00Z."`
+	To     time.Time `placeholder:"TIME" help:"Only before this time."`
+	Before int64     `placeholder:"NUM" help:"Go on before this transfer."`
+	Limit  int       `default:"50" placeholder:"N" help:"How many at most. Default: ${default}."`
 }
 
 // Run prints the statement.
 func (c statementCmd) Run(ctx context.Context, out io.Writer, log *slog.Logger) (err error) {
+	if !c.From.IsZero() && !c.To.IsZero() && !c.From.Before(c.To) {
+		return refuse([]error{errors.New("--to: must be after --from")})
+	}
 	st, err := c.open(ctx, log)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, st.Close()) }()
-	transfers, err := st.Statement(ctx, c.User, c.Before, c.Limit)
+	transfers, err := st.Statement(ctx, c.User, ledger.StatementFilter{From: c.From, To: c.To, Before: c.Before, Limit: c.Limit})
 	if err != nil {
 		return err
+	}
+	if kept, err := st.Funds(ctx); len(transfers) == 0 && (err != nil || kept != store.Ledger) { // what moved before the billing took over is here
+		return errors.Join(err, fmt.Errorf("the %s keeps the funds, and the statements with them", kept))
 	}
 	type row struct {
 		Num       int64  `json:"num"`

@@ -22,7 +22,7 @@ type booksFlags struct {
 	PlatformZone string        `group:"Platform's books" default:"any" placeholder:"ZONE" help:"Time zone of the platform's days, such as Europe/Moscow. It is not documented; any takes every zone to be possible, which is slower to prove things. Default: ${default}."`
 	SoleSource   bool          `group:"Platform's books" help:"Nothing but this adapter tops up these users at the platform: no card payments in its page, no other program. Only then can evidence also confirm a payment in doubt, and money at the platform that we know nothing of is a difference."`
 	Settle       time.Duration `group:"Platform's books" default:"1h" placeholder:"TIME" help:"How late the platform may carry out a call that timed out, and how far its figures may lag. Payments in doubt are looked at after twice that. Default: ${default}."`
-	ReconcileAt  string        `group:"Platform's books" default:"04:30" placeholder:"HH:MM" help:"Time of day, UTC, at which the last day that is over is compared with the platform's figures for every user that was active; off for never. Default: ${default}."`
+	ReconcileAt  string        `group:"Platform's books" default:"04:30" placeholder:"HH:MM" help:"Time of day, UTC, at which the last day that is over is compared with the platform's figures for every user that was active; off for only when somebody asks for it. Default: ${default}."`
 	LookEvery    time.Duration `group:"Platform's books" default:"1m" placeholder:"TIME" help:"How often payments in doubt are looked for; about each of them the platform is asked ever more rarely, up to every 6h. Default: ${default}."`
 }
 
@@ -45,11 +45,12 @@ func (f booksFlags) faults() (faults []error) {
 // reconcile is the configuration that the flags say.
 func (f booksFlags) reconcile(pol adapter.Policy, metrics *web.Metrics, log *slog.Logger) reconcile.Config {
 	calendar, _ := reconcile.NewCalendar(f.PlatformZone) // faults has checked it and the next
+	off := f.ReconcileAt == "off"
 	clock, _ := reconcile.ParseClock(f.ReconcileAt)
 	return reconcile.Config{
 		Policy: pol, Calendar: calendar, Sole: f.SoleSource, Settle: f.Settle, Every: f.LookEvery, Log: log,
 		OnStep:       func(p adapter.Payment, _ adapter.Event) { metrics.Stepped(p) },
-		OnReconciled: metrics.Reconciled, Nightly: clock, Currency: currency,
+		OnReconciled: metrics.Reconciled, Nightly: clock, NoNights: off, Currency: currency,
 	}
 }
 
@@ -132,7 +133,7 @@ func (c reconcileCmd) Run(ctx context.Context, out io.Writer, log *slog.Logger) 
 	return nil
 }
 
-// printDays prints comparisons in the form that was asked for.
+// printDays prints comparisons in the form that was asked for: table, json or csv.
 func printDays(out io.Writer, form string, days []adapter.Reconciliation) error {
 	rows := make([]api.Reconciliation, len(days))
 	for i, r := range days {

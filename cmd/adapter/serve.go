@@ -117,6 +117,12 @@ func (c serveCmd) Run(ctx context.Context, log *slog.Logger) (err error) {
 		return errors.Join(err, st.Close())
 	}
 	defer funds.close()
+	// Who only looks has a client of his own: its breaker must not keep payments from the billing.
+	looks, err := c.openFunds(c.CallTimeout, 8, st, metrics.Called, log)
+	if err != nil {
+		return errors.Join(err, st.Close())
+	}
+	defer looks.close()
 	pool, err := worker.New(st, client, client, worker.Config{
 		Policy: pol, Funds: funds.outside(), Workers: c.Workers, Queue: c.Queue, ReceiveOnly: c.ReceiveOnly,
 		CallTimeout: c.CallTimeout, Grace: c.ShutdownGrace, Log: log, Room: breaker.Room, Span: traces.span(),
@@ -137,9 +143,21 @@ func (c serveCmd) Run(ctx context.Context, log *slog.Logger) (err error) {
 	})
 	server.Handle(endpoint.Pattern(), c.gate(metrics.Notified, log).Wrap(receiver))
 	server.Handle("/metrics", c.metricsGate(log).Wrap(metrics.Handler()), "GET")
+	books := c.reconcile(pol, metrics, log)
+	books.OnReconciled = func(r adapter.Reconciliation) {
+		metrics.Reconciled(r)
+		if r.Result == adapter.ReconcileDiffers { // one alert for a day, however many users it concerns
+			day := r.Date.Format(time.DateOnly)
+			alerts.Raise(adapter.CauseDifference+" "+day, fmt.Sprintf("the platform's books of %s differ from ours, first for user %s: %s; see adapter reconcile --date %s", day, r.User, r.Text, day))
+		}
+	}
+	var daily *reconcile.Daily // nil where nothing is worked on
+	if !c.ReceiveOnly {
+		daily = reconcile.NewDaily(st, client, books)
+	}
 	payins, payinWork, err := c.mountAnymoney(server, st, metrics, log)
 	if err == nil {
-		err = c.mountAPI(server, keys, st, service, integra.NewUsers(client, st, keys, endpoint, rand.Reader, time.Now), payins, log)
+		err = c.mountAPI(server, keys, st, service, integra.NewUsers(client, st, keys, endpoint, rand.Reader, time.Now), payins, looks, daily, log)
 	}
 	if err != nil {
 		return errors.Join(err, st.Close())
@@ -161,19 +179,9 @@ func (c serveCmd) Run(ctx context.Context, log *slog.Logger) (err error) {
 	if c.KeepAnswers > 0 {
 		background["retention"] = forgetter(st, c.KeepAnswers, log)
 	}
-	if !c.ReceiveOnly {
-		books := c.reconcile(pol, metrics, log)
-		books.OnReconciled = func(r adapter.Reconciliation) {
-			metrics.Reconciled(r)
-			if r.Result == adapter.ReconcileDiffers { // one alert for a day, however many users it concerns
-				day := r.Date.Format(time.DateOnly)
-				alerts.Raise(adapter.CauseDifference+" "+day, fmt.Sprintf("the platform's books of %s differ from ours, first for user %s: %s; see adapter reconcile --date %s", day, r.User, r.Text, day))
-			}
-		}
+	if daily != nil {
 		background["doubts"] = reconcile.NewDoubts(st, client, books)
-		if c.ReconcileAt != "off" {
-			background["reconciliation"] = reconcile.NewDaily(st, client, books)
-		}
+		background["reconciliation"] = daily
 	}
 	return c.runAll(ctx, log, addr.String(), server, pool, background, st)
 }
