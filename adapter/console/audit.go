@@ -33,7 +33,8 @@ var waysIn = []string{adapter.ViaCLI, adapter.ViaAPI, adapter.ViaConsole}
 
 type actionRow struct {
 	adapter.Action
-	Href string // where what it was done to can be looked at; "" if nowhere
+	Href             string // where what it was done to can be looked at; "" if nowhere
+	Kind, Name, Rest string // what it was done to, around its name
 }
 
 // Role says how the action ended.
@@ -80,29 +81,30 @@ func (h *handler) audit(w http.ResponseWriter, r *http.Request, f frame) {
 		p.Older = f.With("before", strconv.FormatInt(list[perPage-1].Num, 10))
 	}
 	for _, a := range list {
-		p.Rows = append(p.Rows, actionRow{a, lookedAt(a.On)})
+		p.Rows = append(p.Rows, rowOf(a))
 	}
 	h.render(w, http.StatusOK, "audit", p)
 }
 
-// lookedAt is the page of what an action was done to: "user/HASH" and "payment/ID" as commands
+// rowOf finds the page of what an action was done to: "user/HASH" and "payment/ID" as commands
 // and pages write it, "accounts/HASH/deposits" and the like as the API does.
-func lookedAt(on string) string {
-	kind, rest, _ := strings.Cut(on, "/")
+func rowOf(a adapter.Action) actionRow {
+	kind, rest, _ := strings.Cut(a.On, "/")
 	name, _, _ := strings.Cut(rest, "/")
+	r := actionRow{Action: a, Kind: kind + "/", Name: name, Rest: strings.TrimPrefix(rest, name)}
 	switch kind {
 	case "user", "users", "account", "accounts":
 		if adapter.ValidUserHash(name) {
-			return Base + "accounts/" + name
+			r.Href = Base + "accounts/" + name
 		}
 	case "payment", "payments":
 		if _, err := strconv.ParseUint(name, 10, 63); err == nil || adapter.ValidUserHash(name) {
-			return Base + "?q=" + name
+			r.Href = Base + "?q=" + name
 		}
 	case "date":
 		if at, err := day(name, 0); err == nil && !at.IsZero() {
-			return Base + "reconciliation/" + name
+			r.Href = Base + "reconciliation/" + name
 		}
 	}
-	return ""
+	return r
 }

@@ -1,8 +1,10 @@
 package console_test
 
 import (
+	"context"
 	"flag"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -75,12 +77,54 @@ func TestBrowser(t *testing.T) {
 		tab.Press("\r")
 		tab.Until(`location.pathname === "/console/payments/42"`)
 	})
+	t.Run("a person has a day compared", func(t *testing.T) {
+		w := newWorld(t)
+		w.compared(t, time.Date(2026, 5, 2, 0, 0, 0, 0, time.UTC))
+		tab := w.open(t, b, clerk, "/console/", pagetest.Reader{Width: 1440, Height: 900})
+		tab.Click(`.bar-nav a[href="/console/reconciliation"]`)
+		tab.UntilText("1 day differs")
+		tab.Click(`form[action="/console/reconciliation"] button`)
+		tab.UntilText("2026-11-03 is being compared")
+		w.books.end(false)
+		tab.UntilText("2026-11-03 has been compared") // by itself
+		tab.Press("j")
+		tab.Until(`document.activeElement.matches("#list .row-link")`)
+		tab.Press("\r")
+		tab.UntilText("1 of 3 users differs")
+		tab.Click(".table .row-link")
+		tab.UntilText("Payments behind these figures")
+		tab.Click(".table .row-link")
+		tab.Until(`location.pathname === "/console/payments/1"`)
+	})
+	t.Run("a person looks who did what", func(t *testing.T) {
+		w := newWorld(t)
+		if err := w.store.Act(t.Context(), adapter.Action{Who: "vera", Via: adapter.ViaCLI, What: "ledger deposit", On: "user/" + w.user}, func(context.Context) error { return nil }); err != nil {
+			t.Fatal(err)
+		}
+		tab := w.open(t, b, writer, "/console/audit", pagetest.Reader{Width: 1440, Height: 900, Lang: "ru"})
+		tab.Press("/")
+		tab.Until(`document.activeElement.id === "who"`)
+		tab.Fill("#who", "nobody")
+		tab.Press("\r")
+		tab.UntilText("Ничего не найдено")
+		tab.Until(`location.search === "?who=nobody"`)
+		tab.Click(`.filters a[href="/console/audit"]`)
+		tab.UntilText("ledger deposit")
+		tab.Click(`td a[href^="/console/accounts/"]`)
+		tab.UntilText("Выписка")
+	})
 	t.Run("nothing sticks out", func(t *testing.T) {
 		w := newWorld(t)
+		w.compared(t, time.Date(2026, 5, 2, 0, 0, 0, 0, time.UTC))
 		_, doubt := w.fill(t)
+		if err := w.store.Act(t.Context(), adapter.Action{
+			Who: "somebody with quite a long name (as root)", Via: adapter.ViaAPI, What: "create-payment", On: "accounts/" + w.user + "/deposits", Detail: strings.Repeat("key", 99),
+		}, func(context.Context) error { return nil }); err != nil {
+			t.Fatal(err)
+		}
 		for _, lang := range []string{"ru", "en"} {
 			tab := w.open(t, b, writer, "/console/", pagetest.Reader{Width: 360, Height: 700, Lang: lang})
-			for _, path := range []string{"/", "/?state=in_doubt", "/payments/" + num(doubt), "/accounts", "/accounts/" + w.user, "/plots", "/odd", "/login"} {
+			for _, path := range []string{"/", "/?state=in_doubt", "/payments/" + num(doubt), "/accounts", "/accounts/" + w.user, "/plots", "/reconciliation", "/reconciliation/2026-05-02?result=all", "/reconciliation/2026-05-02/" + w.user, "/audit", "/odd", "/login"} {
 				tab.Go(w.url + "/console" + path)
 				for _, width := range []int{360, 640, 768, 1024, 1440} {
 					tab.Resize(width)
@@ -103,6 +147,17 @@ func TestScreenshots(t *testing.T) {
 	b := pagetest.Start(t)
 	w := newWorld(t)
 	confirmed, doubt := w.fill(t)
+	w.compared(t, time.Date(2026, 5, 2, 0, 0, 0, 0, time.UTC))
+	for _, a := range []adapter.Action{
+		{Who: "vera (as root)", Via: adapter.ViaCLI, What: "ledger deposit", On: "user/" + w.user, Detail: "1000.00 RUB, key 5YVQXMRLA3KF"},
+		{Who: "panel", Via: adapter.ViaAPI, What: "create-payment", On: "payments", Detail: "key order-1042"},
+		{Who: "Anna", Via: adapter.ViaConsole, What: "resolve-payment", On: "payment/" + confirmed.Key.ID, Detail: "confirm: the balance grew by 250.00, ticket 1207"},
+	} {
+		if err := w.store.Act(t.Context(), a, func(context.Context) error { return nil }); err != nil {
+			t.Fatal(err)
+		}
+		w.clock.Advance(7 * time.Minute)
+	}
 	save := func(name string, picture []byte) { pagetest.Save(t, filepath.Join(*screenshots, name), picture) }
 	wide := pagetest.Reader{Width: 1440, Height: 900}
 	tab := w.open(t, b, writer, "/console/", wide)
@@ -113,6 +168,10 @@ func TestScreenshots(t *testing.T) {
 	save("console-plots.png", tab.View())
 	tab.Go(w.url + "/console/accounts/" + w.user)
 	save("console-account.png", tab.View())
+	tab.Go(w.url + "/console/reconciliation/2026-05-02?result=all")
+	save("console-reconciliation.png", tab.View())
+	tab.Go(w.url + "/console/audit")
+	save("console-audit.png", tab.View())
 	wide.Lang, wide.Dark = "ru", true
 	save("console-payment-ru-dark.png", w.open(t, b, reader, "/console/payments/"+num(confirmed), wide).View())
 	narrow := pagetest.Reader{Width: 360, Height: 720, Scale: 2, Lang: "ru"}

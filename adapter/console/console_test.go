@@ -634,7 +634,7 @@ func TestAudit(t *testing.T) {
 	}
 	v := w.visit(t, writer)
 	v.shows("/console/audit", http.StatusOK, []string{
-		"for vera", "for panel", "for Anna: &lt;b&gt;disk", "done", "refused", "failed", `href="/console/accounts/` + w.user + `"`, `href="/console/?q=` + p.Key.ID + `"`,
+		"for vera", "for panel", "for Anna: &lt;b&gt;disk", "Done", "Refused", "Failed", `href="/console/accounts/` + w.user + `"`, `href="/console/?q=` + p.Key.ID + `"`,
 	}, []string{"<b>disk"})
 	today := w.clock.Now().Format(time.DateOnly)
 	for query, want := range map[string]string{

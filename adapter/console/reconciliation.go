@@ -33,6 +33,22 @@ type askForm struct {
 // MayAsk reports whether the reader may have a day compared.
 func (p runsPage) MayAsk() bool { return p.Grant.may(ScopeWrite) }
 
+// Differing is how many of the days shown differ.
+func (p runsPage) Differing() (n int64) {
+	for _, r := range p.Runs {
+		n += int64(min(r.Differ, 1))
+	}
+	return n
+}
+
+// Unread is how many of them could not be read to the end.
+func (p runsPage) Unread() (n int64) {
+	for _, r := range p.Runs {
+		n += int64(min(r.Unread, 1))
+	}
+	return n
+}
+
 func (h *handler) runs(w http.ResponseWriter, r *http.Request, f frame) {
 	if isLive(r) {
 		h.live(w, r, f, "runs-live", func(ctx context.Context, f frame) (any, error) { return h.runsPage(ctx, f) })

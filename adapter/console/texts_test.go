@@ -1,6 +1,14 @@
 package console
 
-import "testing"
+import (
+	"net/http"
+	"net/http/httptest"
+	"testing"
+	"time"
+
+	"github.com/partnerkit/partnerkit/adapter"
+	"github.com/partnerkit/partnerkit/contract/money"
+)
 
 func TestTexts(t *testing.T) {
 	t.Parallel()
@@ -10,5 +18,21 @@ func TestTexts(t *testing.T) {
 	}
 	if err := site.Check(used...); err != nil {
 		t.Error(err)
+	}
+}
+
+// A payment can be shown in every state, also those that only a billing brings.
+func TestStates(t *testing.T) {
+	t.Parallel()
+	for _, state := range adapter.States {
+		r := httptest.NewRequest(http.MethodGet, Base, nil)
+		w := httptest.NewRecorder()
+		p := &paymentsPage{
+			frame: frame{View: site.View(w, r, time.Now())}, States: stateChoices,
+			Rows: []adapter.Payment{{State: state, Kind: adapter.TopUp, Amount: money.New(1, money.RUB)}},
+		}
+		if err := site.Render(w, http.StatusOK, "payments", p); err != nil {
+			t.Errorf("%s: %v", state, err)
+		}
 	}
 }

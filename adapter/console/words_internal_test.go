@@ -12,7 +12,7 @@ func TestEveryWordIsThere(t *testing.T) {
 	t.Parallel()
 	var keys []string
 	for _, s := range adapter.States {
-		keys = append(keys, "state."+string(s), "kit.state."+string(s))
+		keys = append(keys, "kit.state."+string(s))
 		if s.NeedsPerson() {
 			keys = append(keys, "settle.hint."+string(s))
 		}
