@@ -36,13 +36,14 @@ func forbidden(from, to string) string {
 		"authority": nil,
 		"clock":     nil, // time, chance and record know nothing of what they serve
 		"dice":      nil,
+		"hosts":     nil,
 		"journal":   nil,
 		"doctor":    {root + "/journal"},
 		"fault":     {root + "/clock", root + "/journal"}, // rules wait, and look at exchanges
 		"traffic":   parts,
 		"integra":   append(parts, "./contract/money", "./contract/integra", "./contract/robokassa", "./internal/page", root+"/dice", root+"/doctor", root+"/traffic"),
 		"anymoney":  append(parts, "./contract/money", "./contract/anymoney", "./internal/page", root+"/dice", root+"/doctor", root+"/traffic"),
-		"robokassa": append(parts, "./contract/money", "./contract/robokassa", "./internal/page", root+"/dice", root+"/doctor", root+"/traffic"),
+		"robokassa": append(parts, "./contract/money", "./contract/robokassa", "./internal/page", root+"/dice", root+"/doctor", root+"/hosts", root+"/traffic"),
 		"recorder":  {root + "/journal", "./contract/money", "./contract/integra", "./contract/anymoney", "./contract/robokassa", "./contract/recording"},
 		"control":   {"*"},
 		"webui":     {"*"},

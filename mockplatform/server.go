@@ -28,6 +28,7 @@ import (
 	"github.com/partnerkit/partnerkit/mockplatform/authority"
 	"github.com/partnerkit/partnerkit/mockplatform/clock"
 	"github.com/partnerkit/partnerkit/mockplatform/fault"
+	"github.com/partnerkit/partnerkit/mockplatform/hosts"
 	"github.com/partnerkit/partnerkit/mockplatform/integra"
 	"github.com/partnerkit/partnerkit/mockplatform/journal"
 	"github.com/partnerkit/partnerkit/mockplatform/robokassa"
@@ -213,11 +214,11 @@ func (s *Server) listenTLS(cfg Config) (err error) {
 	}
 	s.authority = cfg.Authority
 	if s.authority == nil {
-		if s.authority, err = authority.New(Domains(), time.Now()); err != nil {
+		if s.authority, err = authority.New(hosts.Domains(), time.Now()); err != nil {
 			return fmt.Errorf("certificate authority: %w", err)
 		}
 	}
-	config, err := s.authority.Server(Hosts(), time.Now())
+	config, err := s.authority.Server(hosts.Names(), time.Now())
 	if err != nil {
 		return fmt.Errorf("certificate: %w", err)
 	}

@@ -136,7 +136,7 @@ func (w *World) platformHandler() http.Handler {
 	w.anymoney.Mount(r)
 	w.robokassa.Mount(r)
 	w.integra.Mount(r) // last: it takes what is left, to be journalled
-	return byHost(robokassa.Hosts(), r)
+	return byHost(r)
 }
 
 func (w *World) controlHandler(shared control.Config) http.Handler {

@@ -8,8 +8,8 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/partnerkit/partnerkit/mockplatform"
 	"github.com/partnerkit/partnerkit/mockplatform/authority"
+	"github.com/partnerkit/partnerkit/mockplatform/hosts"
 )
 
 type caCmd struct {
@@ -33,6 +33,20 @@ func (c *caCmd) Run(stdout io.Writer) error {
 	return os.WriteFile(c.Out, a.Certificate(), 0o644) //nolint:gosec // a certificate is for everybody
 }
 
+type hostsCmd struct {
+	IP string `default:"127.0.0.1" help:"Where the names lead. Default: ${default}."`
+}
+
+// Run writes the names of the platforms as /etc/hosts has them.
+func (c *hostsCmd) Run(stdout io.Writer) error {
+	for _, h := range hosts.All() {
+		if _, err := fmt.Fprintf(stdout, "%s\t%-26s# %s\n", c.IP, h.Name, h.Of); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // openAuthority opens the file, or the default one for "".
 func openAuthority(file string) (*authority.Authority, error) {
 	if file == "" {
@@ -42,7 +56,7 @@ func openAuthority(file string) (*authority.Authority, error) {
 		}
 		file = filepath.Join(folder, "mockplatform", "ca.pem")
 	}
-	a, err := authority.Open(file, mockplatform.Domains(), time.Now())
+	a, err := authority.Open(file, hosts.Domains(), time.Now())
 	if errors.Is(err, authority.ErrFile) {
 		return nil, fmt.Errorf("%w: --ca-file: %w", errUsage, err)
 	} else if err != nil {

@@ -39,6 +39,7 @@ type cli struct {
 	Serve  serveCmd  `cmd:"" default:"withargs" help:"Run the stand-in (the default)."`
 	Record recordCmd `cmd:"" help:"Pass a partner's calls to a real platform, and record them without secrets."`
 	CA     caCmd     `cmd:"" help:"Write the certificate that clients have to trust for --tls."`
+	Hosts  hostsCmd  `cmd:"" help:"Write the names of the real platforms, for /etc/hosts."`
 
 	Scenario scenarioCmd `cmd:"" help:"Check scenario files, and print their schema."`
 }

@@ -19,27 +19,22 @@ import (
 // journal as far as it was read.
 const MaxBody = 2 << 20
 
-// Where the API and the pages for payers are, besides at the platform's own names.
+// Where the API and the pages for payers are.
 const (
 	PathAPI = "/anymoney"
 	PathSCI = "/anymoney-sci"
-	HostAPI = "api.any.money"
-	HostSCI = "sci.any.money"
 )
 
 // handler is the API, the form and the pages over HTTP.
 type handler struct{ p *Platform }
 
-// Mount adds the API and the pages for payers to a router: under their paths, and as a whole
-// under the names of the platform's own hosts.
+// Mount adds the API and the pages for payers to a router, under their paths.
 func (p *Platform) Mount(r *mux.Router) {
 	h := &handler{p}
 	api := http.HandlerFunc(h.serveAPI)
-	r.Host(HostAPI).Handler(api)
 	r.Path(PathAPI).Handler(api)
 	r.PathPrefix(PathAPI + "/").Handler(api)
-	r.Host(HostSCI).Handler(h.sci(""))
-	r.PathPrefix(PathSCI + "/").Handler(h.sci(PathSCI))
+	r.PathPrefix(PathSCI + "/").Handler(h.sci())
 }
 
 // call is one request on its way through the handler.
@@ -101,7 +96,7 @@ func (h *handler) serveAPI(w http.ResponseWriter, r *http.Request) {
 	c := h.begin(r, "")
 	refused := c.read(w) // before the world is held: a body can take its time
 	if path := strings.TrimPrefix(r.URL.Path, PathAPI); path != "" && path != "/" {
-		refused = &Refusal{Check: CheckPath, Error: wire.InvalidRequest(), HTTP: http.StatusNotFound, Detail: fmt.Sprintf("the API is at its root, not at %q", r.URL.Path)}
+		refused = &Refusal{Check: CheckPath, Error: wire.InvalidRequest(), HTTP: http.StatusNotFound, Detail: fmt.Sprintf("the API is at its root, not at %q", path)}
 	}
 	request, refused := c.parse(refused)
 	c.serve(w, false, func(plan *fault.Plan) *fault.Answer {

@@ -67,15 +67,10 @@ type refusedPage struct {
 	Code, Message, Field string // "" for what there is not
 }
 
-// sci serves the form and the pages for payers below a root, which is a path without a slash
-// at its end.
-func (h *handler) sci(root string) http.Handler {
+// sci serves the form and the pages for payers.
+func (h *handler) sci() http.Handler {
 	r := mux.NewRouter().SkipClean(true)
-	at := r
-	if root != "" {
-		at = r.PathPrefix(root).Subrouter()
-	}
-	at.PathPrefix(page.AssetPrefix).Handler(page.Assets()) // where the host is ours alone
+	at := r.PathPrefix(PathSCI).Subrouter()
 	at.HandleFunc("/invoice", h.serveForm)
 	at.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { h.serveLink(w, r, "") })
 	at.HandleFunc("/{lang:ru|en}/", func(w http.ResponseWriter, r *http.Request) {

@@ -33,9 +33,6 @@ func Faults() fault.Protocol {
 	return p
 }
 
-// Hosts are the names under which clients find Integra.
-func Hosts() []string { return []string{"sandbox.promopult.org", "api.promopult.org"} }
-
 // CommonPath is the path under which every partner answers, besides its own.
 const CommonPath = "iframe"
 

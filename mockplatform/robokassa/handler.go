@@ -14,24 +14,13 @@ import (
 
 	wire "github.com/partnerkit/partnerkit/contract/robokassa"
 	"github.com/partnerkit/partnerkit/mockplatform/fault"
+	"github.com/partnerkit/partnerkit/mockplatform/hosts"
 	"github.com/partnerkit/partnerkit/mockplatform/journal"
 	"github.com/partnerkit/partnerkit/mockplatform/traffic"
 )
 
 // PathRoot is where everything of Robokassa is: the paths of its own hosts follow.
 const PathRoot = "/robokassa"
-
-// Hosts maps the names of Robokassa's hosts to the paths at which they are served here.
-func Hosts() map[string]string {
-	return map[string]string{
-		"auth.robokassa.ru":        PathRoot,
-		"auth.robokassa.kz":        PathRoot,
-		"services.robokassa.ru":    PathRoot,
-		"services.robokassa.kz":    PathRoot,
-		"docs.robokassa.ru":        PathRoot,
-		"merchant.roboxchange.com": PathRoot + "/Merchant", // an old name
-	}
-}
 
 // MaxBody bounds the body of a request, in bytes.
 const MaxBody = 1 << 20
@@ -130,8 +119,7 @@ func find(path string) (e endpoint, rest string, ok bool) {
 // ServeHTTP answers whatever is asked of Robokassa.
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	c := &call{handler: h, request: r, exchange: h.p.desk.Begin(Protocol, methodUnknown), base: h.p.cfg.Base}
-	name, _, _ := strings.Cut(strings.ToLower(r.Host), ":")
-	if _, named := Hosts()[name]; named {
+	if _, named := hosts.Find(r.Host); named {
 		c.base = "http://" + strings.Replace(r.Host, "services.", "auth.", 1)
 		if r.TLS != nil {
 			c.base = "https" + strings.TrimPrefix(c.base, "http")
