@@ -52,8 +52,10 @@ type World struct {
 func newWorld(cfg Config, platformURL, controlURL string, shared control.Config) (_ *World, err error) {
 	w := &World{
 		cfg: cfg, log: cfg.Log, platformURL: platformURL, controlURL: controlURL,
-		dice: dice.New(cfg.Seed), journal: journal.New(cfg.Journal),
+		dice: dice.New(cfg.Seed),
 	}
+	cfg.Journal.Trace = w.trace
+	w.journal = journal.New(cfg.Journal)
 	if w.clock, err = clock.New(cfg.Clock); err != nil {
 		return nil, fmt.Errorf("clock: %w", err)
 	}
@@ -128,6 +130,22 @@ func acquirerOf(platformURL string) *integra.Acquirer {
 		Password1: shopPassword1, Password2: shopPassword2, Password3: shopPassword3,
 		Robokassa: platformURL + robokassa.PathRoot,
 	}
+}
+
+// trace tells which payment an exchange is part of. Both ends of a top-up by card are ours:
+// what Robokassa knows by a number of Integra's shop goes under Integra's id.
+func (w *World) trace(e *journal.Exchange) string {
+	switch {
+	case e.Payment == "":
+		return ""
+	case e.Protocol == integra.Protocol:
+		return e.Payment
+	case e.Protocol == robokassa.Protocol && e.Partner == IntegraShop:
+		if id := w.robokassa.Field(e.Partner, e.Payment, integra.FieldPayment); id != "" {
+			return id
+		}
+	}
+	return e.Partner + "/" + e.Payment
 }
 
 func (w *World) platformHandler() http.Handler {

@@ -31,7 +31,8 @@ type JournalQuery struct {
 	Direction journal.Direction `query:"direction" enum:"in,out"`
 	Partner   string            `query:"partner" doc:"Hash of a partner, lid of a merchant, login of a shop"`
 	User      string            `query:"user" doc:"Hash"`
-	Payment   string            `query:"payment" doc:"Id"`
+	Payment   string            `query:"payment" doc:"Id at the platform of the exchange"`
+	Trace     string            `query:"trace" doc:"What an exchange says as trace: all that belongs to one payment, over all platforms"`
 	Outcome   journal.Outcome   `query:"outcome" enum:"ok,refused,faulty" doc:"faulty: a rule did something to it"`
 	Check     string            `query:"check" doc:"What refused it"`
 	Status    int               `query:"status" minimum:"-1" maximum:"999" doc:"HTTP status; -1 for none"`
@@ -148,6 +149,7 @@ type exchange struct {
 	Partner   string            `json:"partner,omitempty"`
 	User      string            `json:"user,omitempty"`
 	Payment   string            `json:"payment,omitempty"`
+	Trace     string            `json:"trace,omitempty" doc:"The payment that it is part of, over all platforms: Integra's id of a top-up or payment, also where Robokassa collects it; merchant/externalid or shop/InvId of any other"`
 	Attempt   int               `json:"attempt,omitempty" doc:"Of a notification, from 1"`
 	AtMS      int64             `json:"at_ms" doc:"Start, virtual time"`
 	RealMS    int64             `json:"real_ms" doc:"Start, real time"`
@@ -196,7 +198,7 @@ func exchangesOf(found []*journal.Exchange) []exchange {
 func exchangeOf(e *journal.Exchange) exchange {
 	x := exchange{
 		Seq: e.Seq, Protocol: e.Protocol, Method: e.Method, Direction: e.Direction,
-		Partner: e.Partner, User: e.User, Payment: e.Payment, Attempt: e.Attempt,
+		Partner: e.Partner, User: e.User, Payment: e.Payment, Trace: e.Trace, Attempt: e.Attempt,
 		AtMS: e.At.UnixMilli(), RealMS: e.Real.UnixMilli(), TookUS: e.Took.Microseconds(), Status: e.Status,
 		Request: string(e.Request), Response: string(e.Response), Args: string(e.Args),
 		Verdict: verdict(e.Verdict), Scheme: e.Scheme, Fault: e.Fault, Cut: e.Cut,

@@ -6,7 +6,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
+	"slices"
 	"strconv"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -21,15 +23,18 @@ func (a *api) addRobokassa(h huma.API) {
 	add(h, http.MethodPut, "/robokassa/shops/{login}", "Add a shop, or change the one with that login; its operations stay", a.putShop)
 	add(h, http.MethodGet, "/robokassa/operations", "Operations, the newest first", a.getOperations)
 	add(h, http.MethodGet, "/robokassa/operations/{inv_id}", "What a shop means by a number", a.getOperation)
-	for _, action := range []robokassa.Action{robokassa.ActPay, robokassa.ActRefuse, robokassa.ActExpire} {
+	for _, action := range slices.Sorted(maps.Keys(actions)) {
 		add(h, http.MethodPost, "/robokassa/operations/{inv_id}/"+string(action), actions[action], a.act(action))
 	}
+	add(h, http.MethodPost, "/robokassa/operations/{inv_id}/refund", "Give money back, as in the shop's account at Robokassa", a.refundOperation)
 }
 
 var actions = map[robokassa.Action]string{
 	robokassa.ActPay:    "Pay, as a buyer does on the page",
 	robokassa.ActRefuse: "Let the bank refuse; the buyer may try again",
 	robokassa.ActExpire: "Let the time for paying be over",
+	robokassa.ActTake:   "Take what is on hold, as in the shop's account",
+	robokassa.ActFree:   "Let what is on hold go back, as in the shop's account",
 }
 
 type (
@@ -170,6 +175,13 @@ type (
 		Shop   string `json:"shop" minLength:"1"`
 		Method string `json:"method,omitempty" doc:"Label such as BankCardPSR; the first that is offered if empty"`
 	}
+	operationRefund struct {
+		InvID int64 `path:"inv_id"`
+		Body  struct {
+			Shop   string `json:"shop" minLength:"1"`
+			Amount string `json:"amount,omitempty" example:"10.50" doc:"In roubles; all that is left if empty"`
+		}
+	}
 	operationAnswer struct{ Body operationBody }
 	operationBody   struct {
 		InvID     string           `json:"inv_id"`
@@ -223,15 +235,25 @@ func (a *api) getOperation(_ context.Context, in *operationQuery) (*operationAns
 
 func (a *api) act(what robokassa.Action) func(context.Context, *operationAction) (*operationAnswer, error) {
 	return func(_ context.Context, in *operationAction) (*operationAnswer, error) {
-		o, refused := a.Robokassa.Act(in.Body.Shop, in.InvID, what, in.Body.Method)
-		switch {
-		case refused == nil:
-			return &operationAnswer{operationOf(o)}, nil
-		case refused.Check == robokassa.CheckOperation:
-			return nil, huma.Error404NotFound(refused.Reason)
-		case refused.Check == robokassa.CheckMethod:
-			return nil, invalid("body.method", errors.New(refused.Reason))
-		}
-		return nil, huma.Error409Conflict(refused.Error())
+		return acted(a.Robokassa.Act(in.Body.Shop, in.InvID, what, in.Body.Method))
 	}
+}
+
+func (a *api) refundOperation(_ context.Context, in *operationRefund) (*operationAnswer, error) {
+	return acted(a.Robokassa.Refund(in.Body.Shop, in.InvID, in.Body.Amount))
+}
+
+// acted answers what came of an action.
+func acted(o robokassa.Operation, refused *robokassa.Refusal) (*operationAnswer, error) {
+	switch {
+	case refused == nil:
+		return &operationAnswer{operationOf(o)}, nil
+	case refused.Check == robokassa.CheckOperation:
+		return nil, huma.Error404NotFound(refused.Reason)
+	case refused.Check == robokassa.CheckMethod:
+		return nil, invalid("body.method", errors.New(refused.Reason))
+	case refused.Check == robokassa.CheckSum:
+		return nil, invalid("body.amount", errors.New(refused.Reason))
+	}
+	return nil, huma.Error409Conflict(refused.Error())
 }

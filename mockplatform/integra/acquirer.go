@@ -71,8 +71,8 @@ const (
 	CheckShopMode      Check = "mode"
 )
 
-// payField carries the payment's id through Robokassa and back.
-const payField = "Shp_payment"
+// FieldPayment carries the payment's id through Robokassa and back.
+const FieldPayment = "Shp_payment"
 
 // topUpByCard creates a payment that Robokassa will tell of. It wants u.mu held.
 func (p *Platform) topUpByCard(u *user, sum money.Amount, from origin) *payment {
@@ -89,7 +89,7 @@ func (p *Platform) topUpByCard(u *user, sum money.Amount, from origin) *payment 
 	request := robokassa.Request{
 		Login: by.Login, OutSum: sum.Text(), InvID: pay.card.number, Description: "Пополнение баланса Integra", Culture: string(page.RU),
 		IsTest: by.Test, Email: u.details.Email,
-		Shp: robokassa.Fields{{Name: payField, Value: pay.id}},
+		Shp: robokassa.Fields{{Name: FieldPayment, Value: pay.id}},
 	}
 	if from.lang == page.EN {
 		request.Description, request.Culture = "Top-up of the balance at Integra", string(page.EN)
@@ -129,7 +129,7 @@ func (p *Platform) paid(f robokassa.Fields) (*payment, *Refusal) {
 	u := pay.user
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	if id := r.Shp.Get(payField); id != "" && id != pay.id {
+	if id := r.Shp.Get(FieldPayment); id != "" && id != pay.id {
 		return pay, shopRefusal(CheckPayment, http.StatusConflict, fmt.Sprintf("number %s is payment %s, not %s", r.InvID, pay.id, id))
 	}
 	sum, err := robokassa.ParseSum(r.OutSum, money.RUB)
@@ -264,7 +264,7 @@ func (c *call) comeBack(s *pages, f robokassa.Fields, well bool) (*fault.Answer,
 		return nil, shopRefusal(CheckShopSignature, http.StatusForbidden, "wrong signature")
 	}
 	pay := c.p.cards.get(back.InvID)
-	if pay == nil || back.Shp.Get(payField) != pay.id {
+	if pay == nil || back.Shp.Get(FieldPayment) != pay.id {
 		return nil, shopRefusal(CheckPayment, http.StatusNotFound, "there is no such payment")
 	}
 	c.about(pay)
@@ -350,7 +350,10 @@ func (p *Platform) ask(pay *payment, method string, q *traffic.Request, heard fu
 		return ""
 	}
 	p.notifier.Send(traffic.Letter{
-		About: journal.Exchange{Protocol: Protocol, Method: method, Partner: pay.user.partner, User: pay.user.hash, Payment: pay.id},
+		About: journal.Exchange{
+			Protocol: Protocol, Method: method, Partner: pay.user.partner, User: pay.user.hash, Payment: pay.id,
+			Trace: pay.card.of.id, // a refund goes with the payment that it gives back
+		},
 		Write: func(*fault.Plan, bool) *traffic.Request { return q },
 		Heard: func(report traffic.Report) {
 			if report.Copy || report.Stopped {

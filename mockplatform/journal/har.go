@@ -43,6 +43,7 @@ type (
 		Partner   string    `json:"_partner,omitempty"`
 		User      string    `json:"_user,omitempty"`
 		Payment   string    `json:"_payment,omitempty"`
+		Trace     string    `json:"_trace,omitempty"`
 		Virtual   string    `json:"_virtualTime"`
 		Args      string    `json:"_args,omitempty"`
 		Check     string    `json:"_check,omitempty"`
@@ -110,7 +111,7 @@ func newHAREntry(e *Exchange) harEntry {
 		Request: newHARRequest(e), Response: newHARResponse(e),
 		Timings: harTimings{Wait: took}, Comment: e.Verdict.Detail,
 		Seq: e.Seq, Protocol: e.Protocol, Method: e.Method, Direction: e.Direction,
-		Partner: e.Partner, User: e.User, Payment: e.Payment, Virtual: e.At.UTC().Format(time.RFC3339Nano),
+		Partner: e.Partner, User: e.User, Payment: e.Payment, Trace: e.Trace, Virtual: e.At.UTC().Format(time.RFC3339Nano),
 		Args: valid(e.Args), Check: e.Verdict.Check, Fault: e.Fault,
 	}
 }

@@ -42,7 +42,8 @@ type Exchange struct {
 	Scheme    string // "http" or "https"
 	Partner   string // the partner's hash, if known
 	User      string // the user's hash, if one is meant
-	Payment   string // the payment's id, if one is meant
+	Payment   string // the payment's id at this platform, if one is meant
+	Trace     string // the payment that it is part of over all platforms: see Config.Trace
 	Attempt   int    // of a notification: 1 for the first
 	At        time.Time
 	Real      time.Time     // At is the start in virtual time, Real in real time; both UTC
@@ -101,6 +102,10 @@ func (e *Exchange) size() int {
 type Config struct {
 	MaxExchanges int // 10,000 if 0
 	MaxBytes     int // 16 MiB if 0
+	// Trace tells which payment an exchange is part of, where one payment goes through
+	// several platforms that each have a name for it: the same text for all of them, unique
+	// over all. It is asked of each exchange that does not say; nil for none.
+	Trace func(*Exchange) string
 }
 
 // Journal is safe for concurrent use.
@@ -133,6 +138,9 @@ func New(cfg Config) *Journal {
 func (j *Journal) Record(e *Exchange) {
 	e.Request, e.Cut = cut(e.Request, e.Cut)
 	e.Response, e.Cut = cut(e.Response, e.Cut)
+	if j.cfg.Trace != nil && e.Trace == "" {
+		e.Trace = j.cfg.Trace(e)
+	}
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	if !e.Real.IsZero() && e.Real.Before(j.reset) {
@@ -201,6 +209,7 @@ type Filter struct {
 	Partner   string
 	User      string
 	Payment   string
+	Trace     string
 	Outcome   Outcome
 	Check     string // what refused it
 	Status    int    // HTTP status; -1 for exchanges without an answer
@@ -225,6 +234,7 @@ func (f *Filter) matches(e *Exchange) bool {
 		(f.Partner == "" || f.Partner == e.Partner) &&
 		(f.User == "" || f.User == e.User) &&
 		(f.Payment == "" || f.Payment == e.Payment) &&
+		(f.Trace == "" || f.Trace == e.Trace) &&
 		(f.Check == "" || f.Check == e.Verdict.Check) &&
 		(f.Status == 0 || f.Status == e.Status || f.Status == -1 && e.Status == 0) &&
 		(f.Outcome == "" || f.Outcome.of(e))

@@ -226,6 +226,13 @@ func (c *call) noteOperation(o Operation) {
 	c.exchange.Partner, c.exchange.Payment = o.Shop, fmt.Sprint(o.InvID)
 }
 
+// noteNumber is noteOperation for what is not shown; nil for none.
+func (c *call) noteNumber(o *operation) {
+	if o != nil { // its number never changes
+		c.exchange.Partner, c.exchange.Payment = o.shop, o.invID()
+	}
+}
+
 func text(status int, body string) *fault.Answer {
 	return &fault.Answer{Status: status, Header: http.Header{"Content-Type": {"text/plain; charset=utf-8"}}, Body: []byte(body)}
 }
@@ -389,7 +396,9 @@ func (c *call) refund(*fault.Plan) *fault.Answer {
 	var id string
 	t, refused := c.token()
 	if refused == nil {
-		id, refused = c.p.createRefund(t)
+		var of *operation
+		id, of, refused = c.p.createRefund(t)
+		c.noteNumber(of)
 	}
 	c.note(refused)
 	if refused == nil {
@@ -406,14 +415,15 @@ func (c *call) refund(*fault.Plan) *fault.Answer {
 }
 
 func (c *call) refundState(*fault.Plan) *fault.Answer {
-	state, ok := c.p.refundState(c.fields.Get("id"))
-	if !ok {
+	state, of := c.p.refundState(c.fields.Get("id"))
+	if of == nil {
 		c.note(refuse(CheckOperation, wire.CodeInvoice, "no refund has the id %.40q", c.fields.Get("id")))
 		return jsonAnswer(c.p.settings.Load().RefundUnknown, struct {
 			Message string `json:"message"`
 		}{wire.RefundUnknownID})
 	}
 	c.note(nil)
+	c.noteNumber(of)
 	return jsonAnswer(http.StatusOK, state)
 }
 

@@ -363,19 +363,21 @@ type refund struct {
 	timer  *clock.Timer
 }
 
-func (p *Platform) createRefund(t wire.Token) (id string, _ *Refusal) {
+// createRefund begins a refund that a shop asks for. The operation is nil until its OpKey was
+// read.
+func (p *Platform) createRefund(t wire.Token) (id string, of *operation, _ *Refusal) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	var asked wire.CreateRefund
 	if err := t.Decode(&asked); err != nil {
-		return "", refuse(CheckFields, wire.CodeInvoice, "%v", err)
-	}
-	noAccess := func(why string) (string, *Refusal) {
-		refused := refuse(CheckAccess, wire.CodeSignature, "%s", why)
-		refused.HTTP = 401
-		return "", refused
+		return "", nil, refuse(CheckFields, wire.CodeInvoice, "%v", err)
 	}
 	o := p.byKey[asked.OpKey]
+	noAccess := func(why string) (string, *operation, *Refusal) {
+		refused := refuse(CheckAccess, wire.CodeSignature, "%s", why)
+		refused.HTTP = 401
+		return "", o, refused
+	}
 	if o == nil {
 		return noAccess("OpKey is known to no shop")
 	}
@@ -386,27 +388,33 @@ func (p *Platform) createRefund(t wire.Token) (id string, _ *Refusal) {
 	if err := t.VerifyRefund(shop.Password3); err != nil {
 		return noAccess(err.Error())
 	}
-	left, err := o.roubles.Sub(o.refunded)
-	if err != nil || o.state != stateDone || o.number.test {
-		return "", refuse(CheckState, wire.CodeInvoice, "%s", wire.RefundNoFunds)
-	}
-	sum := left
-	if asked.RefundSum != "" {
-		if sum, err = wire.ParseSum(string(asked.RefundSum), money.RUB); err != nil {
-			return "", refuse(CheckSum, wire.CodeSum, "RefundSum: %v", err)
-		}
-	}
-	if sum.Sign() <= 0 || sum.Cmp(left) > 0 {
-		return "", refuse(CheckFunds, wire.CodeSum, "%s", wire.RefundNoFunds)
-	}
 	if len(asked.InvoiceItems) > 0 {
 		text, err := json.Marshal(receiptOf(asked.InvoiceItems))
 		if err == nil {
 			_, err = wire.ParseReceipt(string(text))
 		}
 		if err != nil {
-			return "", refuse(CheckFields, wire.CodeInvoice, "InvoiceItems: %v", err)
+			return "", o, refuse(CheckFields, wire.CodeInvoice, "InvoiceItems: %v", err)
 		}
+	}
+	id, refused := p.giveBack(o, string(asked.RefundSum))
+	return id, o, refused
+}
+
+// giveBack begins a refund over an amount, or over all that is left for "". It wants mu held.
+func (p *Platform) giveBack(o *operation, amount string) (id string, _ *Refusal) {
+	left, err := o.roubles.Sub(o.refunded)
+	if err != nil || o.state != stateDone || o.number.test {
+		return "", refuse(CheckState, wire.CodeInvoice, "%s", wire.RefundNoFunds)
+	}
+	sum := left
+	if amount != "" {
+		if sum, err = wire.ParseSum(amount, money.RUB); err != nil {
+			return "", refuse(CheckSum, wire.CodeSum, "RefundSum: %v", err)
+		}
+	}
+	if sum.Sign() <= 0 || sum.Cmp(left) > 0 {
+		return "", refuse(CheckFunds, wire.CodeSum, "%s", wire.RefundNoFunds)
 	}
 	if o.refunded, err = o.refunded.Add(sum); err != nil {
 		return "", refuse(CheckFunds, wire.CodeSum, "%s", wire.RefundNoFunds)
@@ -429,14 +437,15 @@ func (p *Platform) finishRefund(r *refund, o *operation, after time.Duration) {
 	})
 }
 
-func (p *Platform) refundState(id string) (wire.RefundState, bool) {
+// refundState tells how a refund stands; the operation is nil if there is no such refund.
+func (p *Platform) refundState(id string) (wire.RefundState, *operation) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	r := p.refunds[strings.ToLower(id)]
 	if r == nil {
-		return wire.RefundState{}, false
+		return wire.RefundState{}, nil
 	}
-	return wire.RefundState{RequestID: r.id, Amount: json.Number(wire.SixDigits(r.amount)), Label: r.label}, true
+	return wire.RefundState{RequestID: r.id, Amount: json.Number(wire.SixDigits(r.amount)), Label: r.label}, r.of
 }
 
 // held finds the hold that Confirm and Cancel are about, after shop and signature. It wants
@@ -499,8 +508,7 @@ func (p *Platform) confirmHold(f wire.Fields) *Refusal {
 		o.roubles = sum
 	}
 	o.sum = sum
-	o.timer.Stop()
-	p.credit(o)
+	p.endHold(o, true)
 	return nil
 }
 
@@ -511,9 +519,18 @@ func (p *Platform) cancelHold(f wire.Fields) *Refusal {
 	if refused != nil {
 		return refused
 	}
-	o.timer.Stop()
-	p.set(o, stateReturned)
+	p.endHold(o, false)
 	return nil
+}
+
+// endHold takes what is on hold, or lets it go back. It wants mu held.
+func (p *Platform) endHold(o *operation, take bool) {
+	o.timer.Stop()
+	if take {
+		p.credit(o)
+		return
+	}
+	p.set(o, stateReturned)
 }
 
 // recur makes the child of a recurring payment, which is paid without the buyer.

@@ -143,11 +143,16 @@ func (p *Platform) Close() { p.courier.Stop() }
 // nobody looks at the state, it calls also, to reset what the platform shares with others.
 func (p *Platform) Reset(also func()) {
 	p.courier.Stop()
+	p.clearAgain()
+	also() // without mu: it waits for timers that run, and they want mu
+	p.clearAgain()
+	p.courier.Start()
+}
+
+func (p *Platform) clearAgain() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	_ = p.clear() // what New accepted is accepted again
-	also()
-	p.courier.Start()
 }
 
 // Settings returns the switches as they are.
@@ -278,6 +283,18 @@ func (p *Platform) Operation(shop string, invID int64) (Operation, bool) {
 	return o.view(), true
 }
 
+// Field returns a field of the shop's own (Shp_…) of the operation that it means by a number;
+// "" if there is none.
+func (p *Platform) Field(shop, invID, name string) string {
+	id, _ := wire.ParseInvID(invID)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if o := p.find(shop, id); o != nil {
+		return o.request.Shp.Get(name)
+	}
+	return ""
+}
+
 func (p *Platform) find(shop string, invID int64) *operation {
 	live, test := p.byNumber[number{shop, invID, false}], p.byNumber[number{shop, invID, true}]
 	if live == nil {
@@ -302,7 +319,7 @@ func (p *Platform) Operations(shop string, most int) []Operation {
 	return all
 }
 
-// An Action is what a buyer, or time, does to an operation.
+// An Action is what a buyer, the shop or time does to an operation.
 type Action string
 
 // The actions.
@@ -310,22 +327,48 @@ const (
 	ActPay    Action = "pay"
 	ActRefuse Action = "refuse" // by the bank
 	ActExpire Action = "expire"
+	ActTake   Action = "confirm" // the shop takes what is on hold
+	ActFree   Action = "cancel"  // or lets it go back
 )
 
-// Act does to the operation of a number what a buyer would do on its page. An empty method
-// is the first that is offered.
+// Refund gives money of an operation back, as a shop may do in its account at Robokassa: an
+// amount in roubles, or all that is left for "".
+func (p *Platform) Refund(shop string, invID int64, amount string) (Operation, *Refusal) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	o := p.find(shop, invID)
+	if o == nil {
+		return Operation{}, noOperation(shop, invID)
+	}
+	_, refused := p.giveBack(o, amount)
+	return o.view(), refused
+}
+
+func noOperation(shop string, invID int64) *Refusal {
+	return refuse(CheckOperation, wire.CodeInvoiceNotFound, "shop %s has no operation %d", shop, invID)
+}
+
+// Act does to the operation of a number what a buyer would do on its page, or the shop with
+// what is on hold. An empty method is the first that is offered.
 func (p *Platform) Act(shop string, invID int64, what Action, method string) (Operation, *Refusal) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	o := p.find(shop, invID)
 	if o == nil {
-		return Operation{}, refuse(CheckOperation, wire.CodeInvoiceNotFound, "shop %s has no operation %d", shop, invID)
+		return Operation{}, noOperation(shop, invID)
 	}
-	if what == ActExpire {
+	switch what {
+	case ActExpire:
 		if refused := p.payable(o); refused != nil {
 			return o.view(), refused
 		}
 		p.expire(o)
+		return o.view(), nil
+	case ActTake, ActFree:
+		if o.state != stateHeld {
+			return o.view(), refuse(CheckState, wire.CodeHold, "the operation is in state %d, not on hold", o.state)
+		}
+		p.endHold(o, what == ActTake)
 		return o.view(), nil
 	}
 	if refused := p.try(o, method); refused != nil {
