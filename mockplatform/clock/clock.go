@@ -16,6 +16,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -74,7 +75,9 @@ func (f *face) now() time.Time {
 	if f.frozen {
 		return f.base
 	}
-	return f.base.Add(time.Since(f.anchor) * time.Duration(f.rate))
+	// No further than a Duration holds: at full rate that is 106 days of real time.
+	passed := min(time.Since(f.anchor), math.MaxInt64/time.Duration(f.rate))
+	return f.base.Add(passed * time.Duration(f.rate))
 }
 
 // at is the same face showing another time.
@@ -343,17 +346,19 @@ func (c *Clock) setAlarm() {
 	case f.frozen:
 		return
 	default: // rounded up, so that the timer is due when the alarm rings
-		wait = (wait + time.Duration(f.rate) - 1) / time.Duration(f.rate)
+		wait = (wait-1)/time.Duration(f.rate) + 1
 	}
 	c.alarm = time.AfterFunc(wait, c.ring)
 }
 
 // ring runs what is due by now. The work handed to Go goes on meanwhile: on a running
-// clock nobody waits for a partner that is slow to answer.
+// clock nobody waits for a partner that is slow to answer. What falls due while it runs waits
+// for the next ring, so that timers which follow each other faster than they run keep nobody
+// from moving the clock.
 func (c *Clock) ring() {
 	_ = c.take(context.Background())
 	defer c.give()
-	for c.runNext(c.Now()) {
+	for now := c.Now(); c.runNext(now); {
 	}
 }
 
