@@ -80,7 +80,7 @@ func TestCardMoneyIsConserved(t *testing.T) {
 		})
 		advance(48 * time.Hour) // every message has come by then
 		took := money.New(0, money.RUB)
-		for _, o := range s.Robokassa().Operations(mockplatform.IntegraShop, 1000) {
+		for _, o := range s.Robokassa().Operations(robokassa.Filter{Shop: mockplatform.IntegraShop}) {
 			if o.State == 100 {
 				took, _ = took.Add(o.Roubles)
 			}

@@ -181,5 +181,9 @@ func (s *Server) shared(version string) control.Config {
 	return control.Config{
 		Healthy: s.healthy, Version: version,
 		Namespaces: s.namespaces.names, DropNamespace: s.namespaces.drop,
+		MakeNamespace: func(name string) error {
+			_, err := s.namespaces.get(name)
+			return err
+		},
 	}
 }

@@ -43,7 +43,7 @@ func (s Script) Read() (*Scenario, error) {
 func Rehearse(cfg Config, s *Scenario) error {
 	cfg = cfg.withDefaults()
 	cfg.Clock.Frozen, cfg.Log = true, slog.New(slog.DiscardHandler)
-	w, err := newWorld(cfg, "http://127.0.0.1", "http://127.0.0.1", control.Config{})
+	w, err := newWorld(cfg, "", "http://127.0.0.1", "http://127.0.0.1", control.Config{})
 	if err != nil {
 		return err
 	}

@@ -146,7 +146,7 @@ func New(cfg Config) (_ *Server, err error) {
 	s.namespaces.most = cfg.Namespaces
 	s.namespaces.worlds.Store(&map[string]*World{})
 	s.namespaces.make = func(name string) (*World, error) {
-		w, err := newWorld(cfg, platformURL+namespacePath+name, controlURL+namespacePath+name, s.shared(cfg.Version))
+		w, err := newWorld(cfg, name, platformURL+namespacePath+name, controlURL+namespacePath+name, s.shared(cfg.Version))
 		if err != nil {
 			return nil, err
 		}
@@ -158,7 +158,7 @@ func New(cfg Config) (_ *Server, err error) {
 		}
 		return w, nil
 	}
-	if s.World, err = newWorld(cfg, platformURL, controlURL, s.shared(cfg.Version)); err != nil {
+	if s.World, err = newWorld(cfg, "", platformURL, controlURL, s.shared(cfg.Version)); err != nil {
 		return nil, err
 	}
 	s.namespaces.first, s.scenario = s.World, scripts[""]

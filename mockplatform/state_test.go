@@ -151,7 +151,7 @@ func future(t *testing.T, s *mockplatform.Server, d *deaf) map[string]any {
 	return map[string]any{
 		"heard": heard, "calls": calls, "key": key, "user": fmt.Sprintf("%+v", u), "journal": exchanges, "faults": faults, "settings": settings,
 		"orders": string(s.AnyMoney().Order("37", "o0").Object().AppendJSON(nil)) + string(s.AnyMoney().Order("37", "o1").Object().AppendJSON(nil)),
-		"config": string(s.AnyMoney().Document()), "operations": fmt.Sprintf("%+v", s.Robokassa().Operations("", 10)),
+		"config": string(s.AnyMoney().Document()), "operations": fmt.Sprintf("%+v", s.Robokassa().Operations(robokassa.Filter{})),
 	}
 }
 

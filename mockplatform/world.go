@@ -27,6 +27,7 @@ import (
 type World struct {
 	cfg         Config
 	log         *slog.Logger
+	name        string // of its namespace; "" for the first one
 	platformURL string
 	controlURL  string
 	clock       *clock.Clock
@@ -48,10 +49,11 @@ type World struct {
 	control  func() http.Handler // what tests and developers reach; made when first asked for
 }
 
-// newWorld makes a world as a valid configuration describes it, at these addresses.
-func newWorld(cfg Config, platformURL, controlURL string, shared control.Config) (_ *World, err error) {
+// newWorld makes the world of a namespace as a valid configuration describes it, at these
+// addresses.
+func newWorld(cfg Config, name, platformURL, controlURL string, shared control.Config) (_ *World, err error) {
 	w := &World{
-		cfg: cfg, log: cfg.Log, platformURL: platformURL, controlURL: controlURL,
+		cfg: cfg, log: cfg.Log, name: name, platformURL: platformURL, controlURL: controlURL,
 		dice: dice.New(cfg.Seed),
 	}
 	cfg.Journal.Trace = w.trace
@@ -162,6 +164,7 @@ func (w *World) controlHandler(shared control.Config) http.Handler {
 	r.PathPrefix(page.AssetPrefix).Handler(page.Assets())
 	webui.Mount(r, webui.Config{
 		Clock: w.clock, Journal: w.journal, Integra: w.integra, Log: w.log, API: r, Platform: w.platform,
+		AnyMoney: w.anymoney, Robokassa: w.robokassa, Shop: IntegraShop, PlatformURL: w.platformURL, Namespace: w.name,
 	})
 	control.Mount(r, shared)
 	return r

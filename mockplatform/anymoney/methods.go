@@ -89,7 +89,7 @@ func (d *draft) order() *order {
 const fieldUserdata = "userdata"
 
 // orderSize is what an order occupies besides its texts, roughly.
-const orderSize = 2_000
+const orderSize = 2_000 + 3*stepSize
 
 // find returns an order of the merchant that fits.
 func (p *Platform) find(m *merchant, params wire.Object, fits func(*order) bool) (wire.Object, *Refusal) {

@@ -1,6 +1,8 @@
 package anymoney
 
 import (
+	"cmp"
+	"slices"
 	"sync"
 	"time"
 
@@ -37,6 +39,7 @@ type order struct {
 
 	mu       sync.Mutex // guards what follows
 	status   wire.Status
+	history  []Step
 	payway   string // "" until the payer has chosen
 	outCurr  string
 	quote    quote
@@ -47,6 +50,24 @@ type order struct {
 	resend   *clock.Timer // nil when no callback waits for its time
 	pending  pending      // the callback that waits or is on its way; zero for none
 	watchers map[chan struct{}]struct{}
+}
+
+// A Step is a status that an order has had from a moment on.
+type Step struct {
+	Status   wire.Status
+	At, Real time.Time // in virtual and in real time
+}
+
+const (
+	maxSteps = 50 // that are remembered of an order, the latest ones
+	stepSize = 64 // bytes, roughly
+)
+
+// enter gives the order a status. It wants mu held, unless nobody knows the order yet.
+func (o *order) enter(status wire.Status, now time.Time) {
+	o.status = status
+	o.history = append(o.history, Step{status, now, time.Now().UTC()})
+	o.history = o.history[max(len(o.history)-maxSteps, 0):]
 }
 
 // view shows the order as the API does; paylinks begin with base. It wants mu held.
@@ -128,6 +149,19 @@ func newOrders(keep, keepBytes int) *orders {
 func (x *orders) get(id orderID) *order { return loaded(x.byID.Load(id)) }
 
 func (x *orders) withToken(token string) *order { return loaded(x.byToken.Load(token)) }
+
+// list returns the orders, the newest first.
+func (x *orders) list() []*order {
+	var all []*order
+	for i := range x.parts {
+		part := &x.parts[i]
+		part.Lock()
+		all = append(all, part.queue...)
+		part.Unlock()
+	}
+	slices.SortFunc(all, func(a, b *order) int { return cmp.Compare(b.lid, a.lid) })
+	return all
+}
 
 func loaded(o any, _ bool) *order {
 	found, _ := o.(*order)

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"maps"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -223,7 +225,8 @@ func (p *Platform) running() any {
 func (p *Platform) place(d *draft, o *order) *Refusal {
 	o.lid, o.created = p.lid.Add(1), p.cfg.Clock.Now()
 	o.token, o.ref = p.token(), p.token()
-	o.status, o.quote, o.share = wire.StatusNew, d.quote, d.terms.share
+	o.enter(wire.StatusNew, o.created)
+	o.quote, o.share = d.quote, d.terms.share
 	o.payway, o.outCurr = strings.Clone(d.payway), strings.Clone(d.outCurr) // a request's text may be long
 	add := func() *Refusal {
 		if !p.orders.Load().add(o) {
@@ -305,10 +308,11 @@ func (p *Platform) settle(o *order, status wire.Status) bool {
 	if o.gone || o.status.Final() || o.status == status {
 		return false
 	}
-	o.status = status
+	now := p.cfg.Clock.Now()
+	o.enter(status, now)
 	r := p.rules.Load()
 	if status.Final() {
-		o.finished = p.cfg.Clock.Now()
+		o.finished = now
 		if o.expiry != nil {
 			o.expiry.Stop()
 		}
@@ -354,6 +358,55 @@ func (p *Platform) SetStatus(merchant, externalID string, status wire.Status) *w
 	defer o.mu.Unlock()
 	p.settle(o, status)
 	return o.view(p.rules.Load().settings.sciBase)
+}
+
+// Filter chooses orders. Empty fields match everything.
+type Filter struct {
+	Merchant string
+	Status   wire.Status
+	Before   int64 // only orders with a smaller lid
+	Limit    int   // at most so many, the newest ones; 0 for all
+}
+
+// Orders returns the orders that match, the newest first.
+func (p *Platform) Orders(f Filter) []*wire.Order {
+	p.world.RLock()
+	defer p.world.RUnlock()
+	base := p.rules.Load().settings.sciBase
+	all := []*wire.Order{}
+	for _, o := range p.orders.Load().list() {
+		if f.Merchant != "" && o.id.merchant != f.Merchant || f.Before != 0 && o.lid >= f.Before {
+			continue
+		}
+		o.mu.Lock()
+		if !o.gone && (f.Status == "" || o.status == f.Status) {
+			all = append(all, o.view(base))
+		}
+		o.mu.Unlock()
+		if f.Limit > 0 && len(all) == f.Limit {
+			break
+		}
+	}
+	return all
+}
+
+// History returns the statuses that an order has had, the latest at the end; nil if there is
+// no such order.
+func (p *Platform) History(merchant, externalID string) []Step {
+	p.world.RLock()
+	defer p.world.RUnlock()
+	o := p.orders.Load().get(orderID{merchant, externalID})
+	if o == nil {
+		return nil
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return slices.Clone(o.history)
+}
+
+// Merchants returns the lids of the merchants, in order.
+func (p *Platform) Merchants() []string {
+	return slices.Sorted(maps.Keys(p.rules.Load().merchants))
 }
 
 // Order returns the order of a merchant with that externalid, nil if there is none.

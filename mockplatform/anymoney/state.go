@@ -36,6 +36,7 @@ type savedOrder struct {
 	Lifetime                        time.Duration
 	Size                            int
 	Status                          wire.Status
+	History                         []Step
 	Payway, OutCurr                 string
 	Orig, In, InFee, Out, OutFee    decimal.Decimal
 	Rate                            *decimal.Decimal
@@ -78,7 +79,7 @@ func (o *order) save() savedOrder {
 		InCurr: o.inCurr, Code: o.code, CallbackURL: o.callbackURL, RedirectURL: o.redirectURL, Email: o.email,
 		Multipay: o.multipay, OpenPayway: o.openPayway, Share: o.share, ReqData: o.reqdata.AppendJSON(nil),
 		Created: o.created, Finished: o.finished, Lifetime: o.lifetime, Size: o.size,
-		Status: o.status, Payway: o.payway, OutCurr: o.outCurr,
+		Status: o.status, History: o.history, Payway: o.payway, OutCurr: o.outCurr,
 		Orig: o.quote.orig, In: o.quote.in, InFee: o.quote.inFee, Out: o.quote.out, OutFee: o.quote.outFee,
 		News: o.news, Try: o.pending.try, Since: o.pending.since,
 	}
@@ -138,7 +139,7 @@ func (s *savedOrder) order() (*order, error) {
 		inCurr: s.InCurr, code: s.Code, callbackURL: s.CallbackURL, redirectURL: s.RedirectURL, email: s.Email,
 		multipay: s.Multipay, openPayway: s.OpenPayway, share: s.Share, reqdata: reqdata,
 		created: s.Created, finished: s.Finished, lifetime: s.Lifetime, size: s.Size,
-		status: s.Status, payway: s.Payway, outCurr: s.OutCurr, news: s.News,
+		status: s.Status, history: s.History, payway: s.Payway, outCurr: s.OutCurr, news: s.News,
 		quote: quote{orig: s.Orig, in: s.In, inFee: s.InFee, out: s.Out, outFee: s.OutFee},
 	}
 	o.userdata, _ = reqdata.Get(fieldUserdata).Object()

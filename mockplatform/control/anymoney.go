@@ -18,6 +18,8 @@ func (a *api) addAnyMoney(h huma.API) {
 	add(h, http.MethodGet, "/anymoney/config", "The configuration as it is at the moment, balances and codes included, keys hidden", a.getConfig)
 	addLarge(h, http.MethodPut, "/anymoney/config", "Begin anew with a configuration, and no orders", a.putConfig)
 	addLarge(h, http.MethodPatch, "/anymoney/config", "Merge a patch (RFC 7396) into the configuration as it is at the moment; orders stay", a.patchConfig)
+	add(h, http.MethodGet, "/anymoney/orders", "Orders as the API shows them, the newest first", a.getOrders)
+	add(h, http.MethodGet, "/anymoney/orders/{externalid}/history", "The statuses that an order has had", a.getHistory)
 	add(h, http.MethodGet, "/anymoney/orders/{externalid}", "One order of a merchant, as the API shows it", a.getOrder)
 	add(h, http.MethodPost, "/anymoney/orders/{externalid}/status", "Give an order a status; a final one stays what it is", a.setStatus)
 }
@@ -82,6 +84,52 @@ type (
 		Status   wire.Status `json:"status" enum:"new,pending,started,wait,retry,finalizing,abnormal,done,fail,reject,expired,canceled"`
 	}
 )
+
+type (
+	ordersQuery struct {
+		Merchant string      `query:"merchant" doc:"lid" example:"37"`
+		Status   wire.Status `query:"status" enum:"new,pending,started,wait,retry,finalizing,abnormal,done,fail,reject,expired,canceled"`
+		Before   int64       `query:"before" doc:"Only orders with a smaller lid"`
+		Limit    int         `query:"limit" minimum:"1" maximum:"1000" default:"100"`
+	}
+	ordersAnswer struct {
+		Body struct {
+			Orders []json.RawMessage `json:"orders"`
+		}
+	}
+	historyAnswer struct {
+		Body struct {
+			History []orderStep `json:"history" doc:"The latest at the end"`
+		}
+	}
+	orderStep struct {
+		Status wire.Status `json:"status"`
+		AtMS   int64       `json:"at_ms"`
+	}
+)
+
+func (a *api) getOrders(_ context.Context, in *ordersQuery) (*ordersAnswer, error) {
+	answer := &ordersAnswer{}
+	answer.Body.Orders = []json.RawMessage{}
+	for _, o := range a.AnyMoney.Orders(anymoney.Filter{Merchant: in.Merchant, Status: in.Status, Before: in.Before, Limit: in.Limit}) {
+		answer.Body.Orders = append(answer.Body.Orders, o.Object().AppendJSON(nil))
+	}
+	return answer, nil
+}
+
+func (a *api) getHistory(_ context.Context, in *orderQuery) (*historyAnswer, error) {
+	answer := &historyAnswer{}
+	answer.Body.History = []orderStep{}
+	externalID, err := url.PathUnescape(in.ExternalID)
+	steps := a.AnyMoney.History(in.Merchant, externalID)
+	if err != nil || steps == nil {
+		return nil, huma.Error404NotFound("merchant " + in.Merchant + " has no order " + in.ExternalID)
+	}
+	for _, s := range steps {
+		answer.Body.History = append(answer.Body.History, orderStep{s.Status, s.At.UnixMilli()})
+	}
+	return answer, nil
+}
 
 func (a *api) getOrder(_ context.Context, in *orderQuery) (*jsonAnswer, error) {
 	return orderAnswer(in.Merchant, in.ExternalID, a.AnyMoney.Order)

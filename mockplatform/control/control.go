@@ -48,9 +48,10 @@ type Config struct {
 
 	Snapshots     Snapshots
 	Scenarios     Scenarios
-	IntegraShop   string                 // login of Integra's shop at Robokassa
-	Namespaces    func() []string        // their names, in order
-	DropNamespace func(name string) bool // reports whether there was one
+	IntegraShop   string                  // login of Integra's shop at Robokassa
+	Namespaces    func() []string         // their names, in order
+	MakeNamespace func(name string) error // unless it is there; the error is about the name or the limit
+	DropNamespace func(name string) bool  // reports whether there was one
 }
 
 type api struct{ Config }
@@ -74,6 +75,7 @@ func Mount(r *mux.Router, cfg Config) {
 	add(h, http.MethodPut, "/clock", "Set the time, freeze or release it, let it run faster", a.putClock)
 	add(h, http.MethodPost, "/clock/advance", "Move time on, and run all that falls due before answering", a.advance)
 	add(h, http.MethodGet, "/ns", "The namespaces; one is made by naming it, in the header X-Mock-Namespace or as the path prefix /ns/{name}", a.getNamespaces)
+	add(h, http.MethodPut, "/ns/{name}", "Make a namespace, unless it is there", a.putNamespace)
 	add(h, http.MethodDelete, "/ns/{name}", "End a namespace and forget all that is in it", a.deleteNamespace)
 	a.addSnapshots(h)
 	a.addScenario(h)
@@ -167,6 +169,13 @@ func (a *api) getNamespaces(context.Context, *none) (*namespacesAnswer, error) {
 	answer := &namespacesAnswer{}
 	answer.Body.Namespaces = append([]string{}, a.Namespaces()...)
 	return answer, nil
+}
+
+func (a *api) putNamespace(_ context.Context, in *namespaceQuery) (*none, error) {
+	if err := a.MakeNamespace(in.Name); err != nil {
+		return nil, invalid("path.name", err)
+	}
+	return nil, nil
 }
 
 func (a *api) deleteNamespace(_ context.Context, in *namespaceQuery) (*none, error) {

@@ -373,11 +373,12 @@ func TestOpenAPI(t *testing.T) {
 		"GET /integra/users/{hash}", "PUT /integra/users/{hash}", "GET /scenario", "PUT /scenario", "DELETE /scenario", "POST /integra/users/{hash}/topups", "GET /integra/payments/{id}", "POST /integra/compose", "POST /integra/payments/{id}/refund",
 		"GET /journal/expect", "GET /journal/{seq}", "GET /journal.har",
 		"GET /snapshots", "POST /snapshots/{name}", "POST /snapshots/{name}/restore", "DELETE /snapshots/{name}",
-		"GET /ns", "DELETE /ns/{name}", "GET /faults", "POST /faults", "DELETE /faults", "DELETE /faults/{id}",
+		"GET /ns", "PUT /ns/{name}", "DELETE /ns/{name}", "GET /faults", "POST /faults", "DELETE /faults", "DELETE /faults/{id}",
 		"GET /robokassa/shops", "PUT /robokassa/shops/{login}", "GET /robokassa/operations", "GET /robokassa/operations/{inv_id}",
 		"POST /robokassa/operations/{inv_id}/pay", "POST /robokassa/operations/{inv_id}/refuse", "POST /robokassa/operations/{inv_id}/expire",
+		"POST /robokassa/operations/{inv_id}/confirm", "POST /robokassa/operations/{inv_id}/cancel", "POST /robokassa/operations/{inv_id}/refund",
 		"GET /anymoney/config", "PUT /anymoney/config", "PATCH /anymoney/config",
-		"GET /anymoney/orders/{externalid}", "POST /anymoney/orders/{externalid}/status",
+		"GET /anymoney/orders", "GET /anymoney/orders/{externalid}/history", "GET /anymoney/orders/{externalid}", "POST /anymoney/orders/{externalid}/status",
 	}
 	sorted := cmp.Transformer("sorted", func(in []string) map[string]bool {
 		out := map[string]bool{}

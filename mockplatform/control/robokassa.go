@@ -155,8 +155,11 @@ func (a *api) patchRobokassa(change map[string]any) error {
 
 type (
 	operationsQuery struct {
-		Shop  string `query:"shop" doc:"Of this shop alone"`
-		Limit int    `query:"limit" minimum:"1" maximum:"1000" default:"100"`
+		Shop   string           `query:"shop" doc:"Of this shop alone"`
+		State  int              `query:"state" enum:"0,5,10,20,50,60,100,-1" default:"-1" doc:"Code of OpState; 0 while the page is only open, -1 for any"`
+		Source robokassa.Source `query:"source" enum:"page,card,invoice,recurring"`
+		Before string           `query:"before" doc:"Only operations older than the one of this guid"`
+		Limit  int              `query:"limit" minimum:"1" maximum:"1000" default:"100"`
 	}
 	operationsAnswer struct {
 		Body struct {
@@ -204,12 +207,23 @@ type (
 		Delivered bool             `json:"delivered" doc:"ResultURL was answered with OK and the number"`
 		Tries     int              `json:"tries" doc:"Messages to ResultURL"`
 		NextTryMS int64            `json:"next_try_ms,omitempty"`
+		History   []operationStep  `json:"history" doc:"States it has been in, the latest at the end"`
+	}
+	operationStep struct {
+		State int    `json:"state" doc:"Code of OpState"`
+		Why   string `json:"why,omitempty" doc:"Of a failure"`
+		AtMS  int64  `json:"at_ms"`
 	}
 )
 
 func operationOf(o robokassa.Operation) operationBody {
+	history := make([]operationStep, len(o.History))
+	for i, s := range o.History {
+		history[i] = operationStep{int(s.State), s.Why, s.At.UnixMilli()}
+	}
 	return operationBody{
-		InvID: strconv.FormatInt(o.InvID, 10), Shop: o.Shop, Test: o.Test, Source: o.Source, GUID: o.GUID, State: int(o.State),
+		History: history,
+		InvID:   strconv.FormatInt(o.InvID, 10), Shop: o.Shop, Test: o.Test, Source: o.Source, GUID: o.GUID, State: int(o.State),
 		OutSum: o.Sum.Text(), Currency: o.Sum.Currency().Code(), IncSum: o.Roubles.Text(), Fee: o.Fee.Text(), Refunded: o.Refunded.Text(),
 		Method: o.Method, OpKey: o.OpKey, Failure: o.Failure, Expired: o.Expired,
 		CreatedMS: o.Created.UnixMilli(), StateMS: o.Changed.UnixMilli(), Delivered: o.Delivered, Tries: o.Tries, NextTryMS: orZero(o.NextTry),
@@ -219,7 +233,11 @@ func operationOf(o robokassa.Operation) operationBody {
 func (a *api) getOperations(_ context.Context, in *operationsQuery) (*operationsAnswer, error) {
 	answer := &operationsAnswer{}
 	answer.Body.Operations = []operationBody{}
-	for _, o := range a.Robokassa.Operations(in.Shop, in.Limit) {
+	f := robokassa.Filter{Shop: in.Shop, Source: in.Source, Before: in.Before, Limit: in.Limit}
+	if in.State >= 0 {
+		f.State = new(robokassa.State(in.State))
+	}
+	for _, o := range a.Robokassa.Operations(f) {
 		answer.Body.Operations = append(answer.Body.Operations, operationOf(o))
 	}
 	return answer, nil

@@ -2,6 +2,7 @@ package robokassa
 
 import (
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 
@@ -54,6 +55,7 @@ type operation struct {
 	methods []Method
 
 	state    State
+	history  []Step
 	created  time.Time
 	changed  time.Time // of state
 	expires  time.Time // zero for never
@@ -98,8 +100,20 @@ type Operation struct {
 	Delivered bool // ResultURL was answered as it should be
 	Tries     int  // of ResultURL
 	NextTry   time.Time
+	Methods   []Method // that are offered
+	History   []Step   // states it has been in, the latest at the end
 	Request   wire.Request
 }
+
+// A Step is a state that an operation has been in from a moment on.
+type Step struct {
+	State    State
+	Why      string    // of a failure, as Operation.Failure has it, or "expired"
+	At, Real time.Time // in virtual and in real time
+}
+
+// maxSteps is how many of an operation are remembered, the latest ones.
+const maxSteps = 50
 
 func (o *operation) view() Operation {
 	view := Operation{
@@ -107,6 +121,7 @@ func (o *operation) view() Operation {
 		Sum: o.sum, Roubles: o.roubles, Fee: o.fee, Refunded: o.refunded, Method: o.method.Label, OpKey: o.opKey,
 		Failure: o.failure, Expired: o.expired, Created: o.created, Changed: o.changed,
 		Delivered: o.result.done, Tries: o.result.tries, Request: o.request,
+		Methods: o.methods, History: slices.Clone(o.history),
 	}
 	if o.result.timer != nil && !o.result.done {
 		view.NextTry = o.result.timer.Due()
@@ -116,8 +131,18 @@ func (o *operation) view() Operation {
 
 // set gives the operation a state and tells who watches.
 func (p *Platform) set(o *operation, s State) {
-	o.state, o.changed = s, p.cfg.Clock.Now()
+	p.enter(o, s)
 	o.tell()
+}
+
+func (p *Platform) enter(o *operation, s State) {
+	o.state, o.changed = s, p.cfg.Clock.Now()
+	step := Step{State: s, Why: o.failure, At: o.changed, Real: time.Now().UTC()}
+	if o.expired {
+		step.Why = "expired"
+	}
+	o.history = append(o.history, step)
+	o.history = o.history[max(len(o.history)-maxSteps, 0):]
 }
 
 func (o *operation) tell() {
@@ -140,9 +165,10 @@ func (p *Platform) begin(d *draft) *operation {
 	o := &operation{
 		guid: p.guid(), shop: d.Login, number: number{d.Login, d.number, d.IsTest}, request: d.Request, source: d.source,
 		sum: d.sum, roubles: d.roubles, receipt: d.receipt, methods: d.methods, email: d.Email,
-		created: p.cfg.Clock.Now(), changed: p.cfg.Clock.Now(), expires: d.expires,
+		created: p.cfg.Clock.Now(), expires: d.expires,
 		fee: money.New(0, money.RUB), refunded: money.New(0, money.RUB),
 	}
+	p.enter(o, stateOpened)
 	p.remember(o)
 	if now := p.byNumber[o.number]; now == nil || !now.state.taken() || o.number.test {
 		p.byNumber[o.number] = o

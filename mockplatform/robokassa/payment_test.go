@@ -241,7 +241,7 @@ func TestRefusals(t *testing.T) {
 	if n := len(s.shop.heardAt("/result")); n != before {
 		t.Errorf("refused requests made the shop hear %d times", n-before)
 	}
-	if list := s.platform.Operations("", 100); len(list) != 1 {
+	if list := s.platform.Operations(robokassa.Filter{}); len(list) != 1 {
 		t.Errorf("refused requests left %d operations", len(list)-1)
 	}
 }
@@ -402,7 +402,7 @@ func TestAssignedNumbersAndPreparedInvoices(t *testing.T) {
 		}
 	}
 	ids := map[int64]bool{}
-	for _, o := range s.platform.Operations(login, 10) {
+	for _, o := range s.platform.Operations(robokassa.Filter{Shop: login, Limit: 10}) {
 		if o.InvID <= 0 || ids[o.InvID] {
 			t.Errorf("assigned %d", o.InvID)
 		}

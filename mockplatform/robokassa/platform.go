@@ -303,18 +303,29 @@ func (p *Platform) find(shop string, invID int64) *operation {
 	return live
 }
 
-// Operations returns the operations of a shop, or all for "", the newest first.
-func (p *Platform) Operations(shop string, most int) []Operation {
+// Filter chooses operations. Empty fields match everything.
+type Filter struct {
+	Shop   string
+	State  *State
+	Source Source
+	Before string // only operations older than the one of that GUID
+	Limit  int    // at most so many, the newest ones; 0 for all
+}
+
+// Operations returns the operations that match, the newest first.
+func (p *Platform) Operations(f Filter) []Operation {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	var all []Operation
+	seen := f.Before == ""
 	for _, o := range slices.Backward(p.order) {
-		if len(all) == most {
+		if f.Limit > 0 && len(all) == f.Limit {
 			break
 		}
-		if shop == "" || o.shop == shop {
+		if seen && (f.Shop == "" || o.shop == f.Shop) && (f.State == nil || o.state == *f.State) && (f.Source == "" || o.source == f.Source) {
 			all = append(all, o.view())
 		}
+		seen = seen || o.guid == f.Before
 	}
 	return all
 }

@@ -46,6 +46,7 @@ type savedOperation struct {
 	Receipt                     *wire.Receipt
 	Methods                     []string
 	State                       State
+	History                     []Step
 	Created, Changed, Expires   time.Time
 	Expired                     bool
 	Method, Email, Account      string
@@ -131,7 +132,7 @@ func (o *operation) save() savedOperation {
 	s := savedOperation{
 		GUID: o.guid, Shop: o.shop, Number: o.number.id, Test: o.number.test, Request: o.request, Source: o.source,
 		Sum: saveAmount(o.sum), Roubles: saveAmount(o.roubles), Fee: saveAmount(o.fee), Refunded: saveAmount(o.refunded),
-		Receipt: o.receipt, State: o.state, Created: o.created, Changed: o.changed, Expires: o.expires, Expired: o.expired,
+		Receipt: o.receipt, State: o.state, History: o.history, Created: o.created, Changed: o.changed, Expires: o.expires, Expired: o.expired,
 		Method: o.method.Label, Email: o.email, Account: o.account, OpKey: o.opKey, RRN: o.rrn, Failure: o.failure,
 		Timer: dueOf(o.timer), Result: o.result.save(), Notice: o.notice.save(),
 	}
@@ -249,7 +250,7 @@ func (s *saved) parts() (map[string]*Shop, []*operation, error) {
 func (s *savedOperation) operation() (*operation, error) {
 	o := &operation{
 		guid: s.GUID, shop: s.Shop, number: number{s.Shop, s.Number, s.Test}, request: s.Request, source: s.Source,
-		receipt: s.Receipt, state: s.State, created: s.Created, changed: s.Changed, expires: s.Expires, expired: s.Expired,
+		receipt: s.Receipt, state: s.State, history: s.History, created: s.Created, changed: s.Changed, expires: s.Expires, expired: s.Expired,
 		email: s.Email, account: s.Account, opKey: s.OpKey, rrn: s.RRN, failure: s.Failure,
 	}
 	for _, a := range []struct {

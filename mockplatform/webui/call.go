@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"net/url"
 )
 
 // A problem is why the control API refused a call (RFC 9457).
@@ -43,6 +44,15 @@ func (h *handler) call(ctx context.Context, method, path string, in, out any) *p
 		}
 	}
 	return nil
+}
+
+// readForm reads what a form of a page sends.
+func readForm(w http.ResponseWriter, r *http.Request) (url.Values, *problem) {
+	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
+	if err := r.ParseForm(); err != nil {
+		return url.Values{}, &problem{Status: http.StatusBadRequest, Detail: err.Error()}
+	}
+	return r.PostForm, nil
 }
 
 // kept is an answer that stays in memory.

@@ -3,7 +3,6 @@ package webui
 import (
 	"encoding/json"
 	"net/http"
-	"net/url"
 	"strconv"
 	"strings"
 
@@ -56,7 +55,7 @@ func (composePage) Example(m string) string {
 
 func (h *handler) compose(w http.ResponseWriter, r *http.Request) {
 	p := &composePage{
-		frame: frame{h.view(w, r), "compose"}, Methods: wire.Methods(), Partners: h.Integra.Partners(), Users: h.Integra.Users(),
+		frame: h.frame(h.view(w, r), "compose"), Methods: wire.Methods(), Partners: h.Integra.Partners(), Users: h.Integra.Users(),
 	}
 	p.Method, p.Hash = p.Get("method"), p.Get("hash")
 	if p.Method == "" {
@@ -91,17 +90,7 @@ func (h *handler) send(r *http.Request, p *composePage, really bool) *problem {
 	if !really {
 		return nil
 	}
-	target, err := url.Parse(made.URL)
-	if err != nil {
-		return &problem{Status: http.StatusInternalServerError, Detail: err.Error()}
-	}
-	// In a namespace the address has a prefix, which this world's own handler does not know.
-	path := target.EscapedPath()
-	if rest, ok := strings.CutPrefix(path, "/ns/"); ok {
-		_, rest, _ = strings.Cut(rest, "/")
-		path = "/" + rest
-	}
-	answer := ask(r.Context(), h.Platform, http.MethodPost, path+"?"+target.RawQuery, nil)
+	answer := ask(r.Context(), h.Platform, http.MethodPost, strings.TrimPrefix(made.URL, h.PlatformURL), nil)
 	p.Status = answer.status
 	body := answer.body.Bytes()
 	p.Answer = page.Code{ID: "answer"}

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/partnerkit/partnerkit/internal/page"
 	"github.com/partnerkit/partnerkit/mockplatform/clock"
@@ -76,7 +77,7 @@ type setting struct {
 }
 
 func (h *handler) controls(w http.ResponseWriter, r *http.Request) {
-	p := &controlsPage{frame: frame{h.view(w, r), "controls"}}
+	p := &controlsPage{frame: h.frame(h.view(w, r), "controls")}
 	if r.Method == http.MethodPost {
 		r.Body = http.MaxBytesReader(w, r.Body, maxForm)
 		if err := r.ParseForm(); err != nil {
@@ -104,6 +105,38 @@ func (h *handler) view(w http.ResponseWriter, r *http.Request) page.View {
 	state := h.Clock.State()
 	view.Still = state.Frozen || state.Rate != 1
 	return view
+}
+
+// live sends the changes of a page's live part. The journal tells of calls; what time alone
+// does is looked for every so often.
+func (h *handler) live(w http.ResponseWriter, r *http.Request, view page.View, part string, look func(page.View) page.Page) {
+	called, stop := h.Journal.Watch()
+	defer stop()
+	changed, ended := make(chan struct{}, 1), make(chan struct{})
+	defer close(ended)
+	go func() {
+		tick := time.NewTicker(liveTick)
+		defer tick.Stop()
+		for {
+			select {
+			case <-called:
+			case <-tick.C:
+			case <-ended:
+				return
+			}
+			select {
+			case changed <- struct{}{}:
+			default:
+			}
+		}
+	}()
+	err := page.Live(w, r, liveEvery, changed, func() ([]byte, error) {
+		view.Now = h.Clock.Now()
+		return site.HTML(view.Lang, part, look(view))
+	})
+	if err != nil {
+		h.Log.Error("a live page ended", "err", err)
+	}
 }
 
 // render answers with a page, under the status of the problem that it tells of.

@@ -1,9 +1,11 @@
 package webui
 
 import (
+	"cmp"
 	"net/http"
 	"slices"
 
+	"github.com/partnerkit/partnerkit/internal/page"
 	"github.com/partnerkit/partnerkit/mockplatform/integra"
 )
 
@@ -23,27 +25,37 @@ const shownPayments = 50
 func (usersPage) Badge(p integra.Payment) string { return badge(p) }
 
 func (h *handler) users(w http.ResponseWriter, r *http.Request) {
-	p := &usersPage{frame: frame{h.view(w, r), "users"}}
-	if r.Method == http.MethodPost {
-		r.Body = http.MaxBytesReader(w, r.Body, maxForm)
-		if err := r.ParseForm(); err != nil {
-			p.Problem = &problem{Status: http.StatusBadRequest, Detail: err.Error()}
-		} else {
-			p.Amount = r.PostForm.Get("amount")
-			p.Problem = h.call(r.Context(), http.MethodPost, "/integra/users/"+r.PostForm.Get("user")+"/topups",
-				map[string]string{"amount": p.Amount, "via": "partner"}, nil)
-			if p.Problem == nil {
-				seeOther(w, p.With("user", r.PostForm.Get("user")))
-				return
-			}
-		}
+	view := h.view(w, r)
+	if r.URL.Query().Has(page.LiveParam) {
+		h.live(w, r, view, "users-live", func(view page.View) page.Page { return h.usersPage(view) })
+		return
 	}
-	p.Users = h.Integra.Users()
+	p := &usersPage{}
+	if r.Method == http.MethodPost {
+		form, why := readForm(w, r)
+		if why == nil {
+			p.Amount = form.Get("amount")
+			why = h.call(r.Context(), http.MethodPost, "/integra/users/"+form.Get("user")+"/topups",
+				map[string]string{"amount": p.Amount, "via": cmp.Or(form.Get("via"), string(integra.ViaPartner))}, nil)
+		}
+		if why == nil {
+			seeOther(w, view.With("user", form.Get("user")))
+			return
+		}
+		p.Problem = why
+	}
+	shown := h.usersPage(view)
+	shown.Amount, shown.Problem = p.Amount, p.Problem
+	h.render(w, p.Problem, "users", shown)
+}
+
+func (h *handler) usersPage(view page.View) *usersPage {
+	p := &usersPage{frame: h.frame(view, "users"), Users: h.Integra.Users()}
 	slices.Reverse(p.Users) // whoever came last is whom a developer looks for
 	if hash := p.Get("user"); hash != "" {
 		if u, ok := h.Integra.User(hash, shownPayments); ok {
 			p.Chosen = &u
 		}
 	}
-	h.render(w, p.Problem, "users", p)
+	return p
 }

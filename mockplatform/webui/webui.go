@@ -20,11 +20,14 @@ import (
 
 	"github.com/gorilla/mux"
 
+	anymoneywire "github.com/partnerkit/partnerkit/contract/anymoney"
 	wire "github.com/partnerkit/partnerkit/contract/integra"
 	"github.com/partnerkit/partnerkit/internal/page"
+	"github.com/partnerkit/partnerkit/mockplatform/anymoney"
 	"github.com/partnerkit/partnerkit/mockplatform/clock"
 	"github.com/partnerkit/partnerkit/mockplatform/integra"
 	"github.com/partnerkit/partnerkit/mockplatform/journal"
+	"github.com/partnerkit/partnerkit/mockplatform/robokassa"
 )
 
 //go:embed page
@@ -35,6 +38,7 @@ var site = page.New(page.Config{Files: files, Dir: "page"})
 const (
 	perPage   = 100                    // exchanges
 	liveEvery = 250 * time.Millisecond // between two changes of what is shown
+	liveTick  = time.Second            // between two looks at what no call has changed
 )
 
 // Config is what the pages show.
@@ -43,6 +47,12 @@ type Config struct {
 	Journal *journal.Journal
 	Integra *integra.Platform
 	Log     *slog.Logger
+
+	AnyMoney    *anymoney.Platform  // nil for none
+	Robokassa   *robokassa.Platform // nil for none
+	Shop        string              // login of Integra's shop at Robokassa
+	PlatformURL string              // where platform traffic goes, without a slash at its end
+	Namespace   string              // the world that is shown; "" for the first one
 
 	API      http.Handler // the control API: what the pages' buttons call
 	Platform http.Handler // where the composer sends
@@ -56,7 +66,7 @@ func Mount(r *mux.Router, cfg Config) {
 	r.HandleFunc("/", h.serve).Methods(http.MethodGet, http.MethodHead)
 	own := http.NewCrossOriginProtection() // the port asks nobody who they are, but a foreign page's forms are not taken
 	for path, show := range map[string]func(http.ResponseWriter, *http.Request){
-		"/controls": h.controls, "/users": h.users, "/compose": h.compose,
+		"/controls": h.controls, "/users": h.users, "/compose": h.compose, "/orders": h.orders, "/operations": h.operations,
 	} {
 		r.Handle(path, own.Handler(http.HandlerFunc(show))).Methods(http.MethodGet, http.MethodHead, http.MethodPost)
 	}
@@ -69,7 +79,8 @@ type journalPage struct {
 	Filtered  bool
 	Protocols []string
 	Methods   []string
-	Kept      int // exchanges in the journal
+	Kept      int    // exchanges in the journal
+	Count     uint64 // exchanges that there were
 	Rows      []row
 	Newer     string // link to the newest page, where this is an older one
 	Older     string // link to the next page
@@ -81,7 +92,37 @@ type journalPage struct {
 // frame is what every page gets.
 type frame struct {
 	page.View
-	Here string // the page's place in the navigation
+	Here      string // the page's place in the navigation
+	Namespace string // "" for the first world
+}
+
+func (h *handler) frame(view page.View, here string) frame { return frame{view, here, h.Namespace} }
+
+// StateRole is part of the pages.
+func (frame) StateRole(s robokassa.State) page.Role { return stateRole(s) }
+
+// StatusRole is part of the pages.
+func (frame) StatusRole(s anymoneywire.Status) page.Role { return statusRole(s) }
+
+// step is a line of a history.
+type step struct {
+	At   time.Time
+	Role page.Role
+	Text string
+	Why  string
+}
+
+// StepsOf is the history of an order or an operation.
+func (f frame) StepsOf(of *payment) (all []step) {
+	if of.Operation != nil {
+		for _, s := range of.Operation.History {
+			all = append(all, step{s.At, stateRole(s.State), stateText(f.Lang, s.State), s.Why})
+		}
+	}
+	for _, s := range of.Steps {
+		all = append(all, step{s.At, statusRole(s.Status), site.Text(f.Lang, "order.status."+string(s.Status)), ""})
+	}
+	return all
 }
 
 // row is one exchange of the list.
@@ -94,10 +135,15 @@ type row struct {
 
 // payment is what is known of the payment that the list is filtered by.
 type payment struct {
-	ID      string
-	Known   *integra.Payment // nil if the platform does not know it (any more)
-	Badge   string           // the kit's name of its state
-	Diagram page.Diagram
+	ID        string
+	Trace     string               // "" where no exchange is about it
+	Known     *integra.Payment     // nil if Integra does not know it (any more)
+	Badge     string               // the kit's name of its state there
+	Operation *robokassa.Operation // nil if Robokassa does not know it
+	Order     *anymoneywire.Order  // nil if Any.Money does not know it
+	Steps     []anymoney.Step      // of the order
+	Filter    journal.Filter       // of its exchanges
+	Diagram   page.Diagram
 }
 
 // detail is one exchange in full.
@@ -111,15 +157,7 @@ func (h *handler) serve(w http.ResponseWriter, r *http.Request) {
 	state := h.Clock.State()
 	view.Still = state.Frozen || state.Rate != 1
 	if r.URL.Query().Has(page.LiveParam) {
-		changed, stop := h.Journal.Watch()
-		defer stop()
-		err := page.Live(w, r, liveEvery, changed, func() ([]byte, error) {
-			view.Now = h.Clock.Now()
-			return site.HTML(view.Lang, "live", h.journal(view))
-		})
-		if err != nil {
-			h.Log.Error("a live page ended", "err", err)
-		}
+		h.live(w, r, view, "live", func(view page.View) page.Page { return h.journal(view) })
 		return
 	}
 	p := h.journal(view)
@@ -136,7 +174,7 @@ func (h *handler) serve(w http.ResponseWriter, r *http.Request) {
 
 // journal collects what the page shows, but for the open exchange.
 func (h *handler) journal(view page.View) *journalPage {
-	p := &journalPage{frame: frame{view, "journal"}, Filter: journal.Filter{
+	p := &journalPage{frame: h.frame(view, "journal"), Count: h.Journal.Seq(), Filter: journal.Filter{
 		Protocol: view.Get("protocol"), Method: view.Get("method"), Direction: journal.Direction(view.Get("direction")),
 		User: strings.TrimSpace(view.Get("user")), Payment: strings.TrimSpace(view.Get("payment")),
 	}}
@@ -148,12 +186,14 @@ func (h *handler) journal(view page.View) *journalPage {
 		protocols[e.Protocol], methods[e.Method] = true, true
 	}
 	p.Protocols, p.Methods = options(protocols, p.Filter.Protocol), options(methods, p.Filter.Method)
+	filter := p.Filter
 	if p.Filter.Payment != "" {
 		p.Payment = h.payment(view, p.Filter.Payment)
 		p.Filter.Payment = p.Payment.ID
+		filter.Payment, filter.Trace = p.Payment.Filter.Payment, p.Payment.Filter.Trace
 	}
 
-	found := h.Journal.List(p.Filter)
+	found := h.Journal.List(filter)
 	if before, err := strconv.ParseUint(view.Get("before"), 10, 64); err == nil {
 		i, _ := slices.BinarySearchFunc(found, before, func(e *journal.Exchange, seq uint64) int { return cmp.Compare(e.Seq, seq) })
 		found = found[:i]
@@ -164,7 +204,7 @@ func (h *handler) journal(view page.View) *journalPage {
 		p.Older = view.With("before", strconv.FormatUint(found[0].Seq, 10))
 	}
 	for _, e := range slices.Backward(found) {
-		r := newRow(e)
+		r := h.row(e)
 		r.Current = view.Get("open") == strconv.FormatUint(e.Seq, 10)
 		p.Rows = append(p.Rows, r)
 	}
@@ -186,24 +226,48 @@ func options(seen map[string]bool, chosen string) []string {
 	return out
 }
 
-// The sides of an exchange, as keys of the texts under "party.", in the order of the lanes.
+// The sides of an exchange, as keys of the texts under "party."; the platforms' are the names
+// of their protocols.
 const (
-	sideUser     = "user"
-	sidePlatform = "integra"
-	sidePartner  = "partner"
+	sideUser      = "user"
+	sideIntegra   = integra.Protocol
+	sidePartner   = "partner"
+	sideRobokassa = robokassa.Protocol
+	sideAnyMoney  = anymoney.Protocol
 )
 
-var sides = []string{sideUser, sidePlatform, sidePartner}
+// sides are all of them in the order of the lanes.
+var sides = []string{sideUser, sideIntegra, sidePartner, sideRobokassa, sideAnyMoney}
 
-// parties tells who called whom.
-func parties(e *journal.Exchange) (from, to string) {
+// byUser are the methods that people's browsers call, besides those of Integra's pages.
+var byUser = []string{
+	integra.MethodTopUp, integra.MethodReturned, integra.MethodNotPaid,
+	anymoney.MethodForm, anymoney.MethodPage, anymoney.MethodChoose, anymoney.MethodPay, anymoney.MethodRefuse, anymoney.MethodCancel,
+	robokassa.MethodIndex, robokassa.MethodPage, robokassa.MethodPay, robokassa.MethodRefuse, robokassa.MethodCancelPage,
+	robokassa.MethodState, robokassa.MethodCard,
+}
+
+// parties tells who called whom. What Integra and Robokassa say to each other goes between
+// their lanes.
+func (h *handler) parties(e *journal.Exchange) (from, to string) {
+	platform := e.Protocol
+	if !slices.Contains(sides, platform) {
+		platform = sideIntegra
+	}
+	other := sidePartner
+	switch {
+	case platform == sideIntegra && (e.Method == integra.MethodPaid || otherEnd[e.Method] != ""):
+		other = sideRobokassa
+	case platform == sideRobokassa && e.Partner == h.Shop && h.Shop != "":
+		other = sideIntegra
+	}
 	switch {
 	case e.Direction == journal.Out:
-		return sidePlatform, sidePartner
-	case wire.Method(e.Method).HTML() || e.Method == integra.MethodTopUp:
-		return sideUser, sidePlatform
+		return platform, other
+	case slices.Contains(byUser, e.Method) || platform == sideIntegra && wire.Method(e.Method).HTML():
+		return sideUser, platform
 	}
-	return sidePartner, sidePlatform
+	return other, platform
 }
 
 // outcome is what came of an exchange, for a badge: a key of the texts under "outcome.", and
@@ -214,20 +278,22 @@ type outcome struct {
 	Note string
 }
 
-func newRow(e *journal.Exchange) row {
-	r := row{Exchange: e}
-	r.From, r.To = parties(e)
+func (h *handler) row(e *journal.Exchange) row {
+	r := row{Exchange: e, Outcome: newOutcome(e)}
+	r.From, r.To = h.parties(e)
+	return r
+}
+
+func newOutcome(e *journal.Exchange) outcome {
 	switch {
 	case e.Status == 0:
-		r.Outcome = outcome{"lost", page.Bad, ""}
+		return outcome{"lost", page.Bad, ""}
 	case e.Verdict.OK:
-		r.Outcome = outcome{"ok", page.OK, ""}
+		return outcome{"ok", page.OK, ""}
 	case e.Direction == journal.Out:
-		r.Outcome = outcome{"bad", page.Bad, strconv.Itoa(e.Status)}
-	default:
-		r.Outcome = outcome{"refused", page.Ended, e.Verdict.Check}
+		return outcome{"bad", page.Bad, strconv.Itoa(e.Status)}
 	}
-	return r
+	return outcome{"refused", page.Ended, e.Verdict.Check}
 }
 
 // open returns an exchange in full, or nil if it is not kept.
@@ -242,7 +308,7 @@ func (h *handler) open(lang page.Lang, name string) *detail {
 	}
 	e := kept.Redacted()
 	request, reply := codes(lang, e)
-	return &detail{row: newRow(e), Request: request, Reply: reply}
+	return &detail{row: h.row(e), Request: request, Reply: reply}
 }
 
 // codes returns the payloads of an exchange that was redacted.
@@ -254,13 +320,15 @@ func codes(lang page.Lang, e *journal.Exchange) (request, reply page.Code) {
 			c.Tabs = append(c.Tabs, page.Tab{Name: site.Text(lang, key), Text: text})
 		}
 	}
-	if e.Direction == journal.In {
-		if e.Method == integra.MethodTopUp {
-			add(&request, "tab.form", parameters(string(body(e.Request))))
-		}
-		add(&request, "tab.args", indented(e.Args))
-	} else {
+	sent := body(e.Request)
+	args := indented(e.Args)
+	add(&request, "tab.args", args)
+	if args == "" || e.Direction == journal.Out {
 		add(&request, "tab.query", parameters(query(e.Request)))
+		if bytes.Contains(e.Request, []byte("application/x-www-form-urlencoded")) {
+			add(&request, "tab.form", parameters(string(sent)))
+		}
+		add(&request, "tab.body", indented(sent))
 	}
 	add(&request, "tab.raw", string(e.Request))
 	add(&reply, "tab.body", indented(body(e.Response)))

@@ -130,7 +130,7 @@ func links(doc *html.Node, text string) (out []string) {
 
 func TestTexts(t *testing.T) {
 	t.Parallel()
-	used := []string{"tab.args", "tab.form", "tab.query", "tab.body", "tab.raw", "note.created", "note.confirmed", "note.declined", "note.expired"}
+	used := []string{"tab.args", "tab.form", "tab.query", "tab.body", "tab.raw", "note.created", "note.confirmed", "note.declined", "note.expired", "detail.end", "detail.end.said"}
 	if err := site.Check(used...); err != nil {
 		t.Error(err)
 	}
@@ -399,8 +399,12 @@ func TestTimeline(t *testing.T) {
 			all = append(all, &journal.Exchange{Real: noon.Add(ms("real")), Took: ms("took"), At: noon.Add(ms("at") * 1000)})
 		}
 		slices.SortStableFunc(all, func(a, b *journal.Exchange) int { return a.Real.Compare(b.Real) })
-		spans := timeline(all)
+		done := mark{real: noon.Add(time.Duration(rapid.IntRange(0, 100).Draw(t, "mark")) * time.Millisecond), at: noon}
+		spans := timeline(all, []mark{done, {at: noon}})
 		for i, a := range all {
+			if at := spans[len(all)].start; a.Real.Add(a.Took).Before(done.real) && !spans[i].end.Before(at) || done.real.Before(a.Real) && !at.Before(spans[i].start) {
+				t.Errorf("exchange %d is drawn from %s to %s, the mark at %s", i, spans[i].start, spans[i].end, at)
+			}
 			if !spans[i].end.After(spans[i].start) || spans[i].start.Before(a.At) {
 				t.Errorf("exchange %d lasts from %s to %s", i, spans[i].start, spans[i].end)
 			}
@@ -466,6 +470,33 @@ func TestPaymentDiagram(t *testing.T) {
 	}
 }
 
+// A call between two of our platforms has two ends in the journal and is one arrow.
+func TestJoin(t *testing.T) {
+	t.Parallel()
+	at := func(seq uint64, direction journal.Direction, method string, real, took int) *journal.Exchange {
+		return &journal.Exchange{Seq: seq, Direction: direction, Method: method, Real: noon.Add(time.Duration(real)), Took: time.Duration(took)}
+	}
+	all := []*journal.Exchange{
+		at(2, journal.Out, "ResultURL", 0, 10), at(1, journal.In, "shop.result", 2, 5),
+		at(4, journal.Out, "ResultURL", 20, 10), at(3, journal.In, "shop.result", 22, 5),
+		at(5, journal.In, "shop.result", 40, 5), // somebody else's
+		at(7, journal.Out, "shop.refund", 50, 10), at(6, journal.In, "Refund/Create", 52, 5),
+		at(8, journal.Out, "ResultURL", 70, 10), // never got there
+	}
+	left, ends := join(all)
+	var got []string
+	for _, e := range left {
+		text := fmt.Sprint(e.Seq)
+		if end := ends[e.Seq]; end != nil {
+			text += fmt.Sprint("+", end.Seq)
+		}
+		got = append(got, text)
+	}
+	if want := []string{"2+1", "4+3", "5", "7+6", "8"}; !slices.Equal(got, want) {
+		t.Errorf("joined %q; want %q", got, want)
+	}
+}
+
 func TestNotes(t *testing.T) {
 	t.Parallel()
 	settled := noon.Add(time.Hour)
@@ -488,8 +519,8 @@ func TestNotes(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			var got []string
-			for _, n := range notes(page.EN, tt.pay, tt.exchanges, times) {
-				got = append(got, strings.TrimSpace(strings.ReplaceAll(n.Text, "\u00a0", " "))+" "+n.At.Format(time.TimeOnly))
+			for _, m := range marks(page.EN, &payment{Known: &tt.pay}) {
+				got = append(got, strings.TrimSpace(strings.ReplaceAll(m.text, "\u00a0", " "))+" "+m.place(tt.exchanges, times, time.Time{}).Format(time.TimeOnly))
 			}
 			if !slices.Equal(got, tt.want) {
 				t.Errorf("notes %q; want %q", got, tt.want)
@@ -517,15 +548,18 @@ func FuzzCodes(f *testing.F) {
 	f.Add([]byte("GET /n?a=1 HTTP/1.1\r\n\r\n"), []byte("HTTP/1.1 200 OK\r\n\r\n{}"), []byte(`{"a":1}`))
 	f.Add([]byte("\xff\x00"), []byte("\r\n\r\n{"), []byte("\xff"))
 	f.Fuzz(func(t *testing.T, request, response, args []byte) {
+		h := &handler{}
 		for _, e := range []*journal.Exchange{
 			{Seq: 1, Direction: journal.In, Method: integra.MethodTopUp, Request: request, Response: response, Args: args},
 			{Seq: 2, Direction: journal.Out, Request: request, Response: response},
 		} {
 			request, reply := codes(page.EN, e)
-			if _, err := site.HTML(page.EN, "drawer", &journalPage{frame: frame{View: page.View{Lang: page.EN}}, Open: &detail{row: newRow(e), Request: request, Reply: reply}}); err != nil {
+			if _, err := site.HTML(page.EN, "drawer", &journalPage{frame: frame{View: page.View{Lang: page.EN}}, Open: &detail{row: h.row(e), Request: request, Reply: reply}}); err != nil {
 				t.Fatal(err)
 			}
-			draw(page.View{Lang: page.EN}, []*journal.Exchange{e}, nil)
+			if d := h.draw(page.EN, []*journal.Exchange{e}, &payment{}, func(seq string) string { return seq }); len(d.Exchanges) != 1 {
+				t.Fatalf("drawn %+v", d)
+			}
 		}
 	})
 }
