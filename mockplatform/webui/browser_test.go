@@ -35,6 +35,7 @@ func TestBrowser(t *testing.T) {
 		"nothing sticks out":      testWidths,
 		"printed":                 testPrint,
 		"buttons":                 testDashboard,
+		"orders and operations":   testPlatformPages,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
