@@ -198,7 +198,10 @@ func (s *Server) openData(path string) (found bool, err error) {
 	case !mine:
 		return false, fmt.Errorf("%s is in use by another stand-in", path)
 	}
-	if found, err = s.loadFile(path); err != nil {
+	if err = tidy(path); err == nil {
+		found, err = s.loadFile(path)
+	}
+	if err != nil {
 		_ = lock.Unlock()
 		return false, err
 	}

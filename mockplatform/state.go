@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/partnerkit/partnerkit/mockplatform/clock"
@@ -62,20 +63,22 @@ type clockState struct {
 
 // save takes the state of a world. No step of the scenario goes on meanwhile.
 func (w *World) save() (s worldState, err error) {
+	var robokassa func() ([]byte, error)
+	s.Integra, err = w.integra.Save(func() { robokassa = w.robokassa.Save() })
 	s.Clock = clockState{w.clock.State(), time.Now().UTC()}
 	s.Journal = w.journal.List(journal.Filter{})
-	if s.Dice, err = w.dice.Save(); err != nil {
-		return s, err
-	}
 	for _, part := range []struct {
 		to   *json.RawMessage
 		save func() ([]byte, error)
-	}{{&s.Faults, w.faults.Save}, {&s.Integra, w.integra.Save}, {&s.AnyMoney, w.anymoney.Save}, {&s.Robokassa, w.robokassa.Save}, {&s.Scenario, w.player.Save}} {
-		if *part.to, err = part.save(); err != nil {
-			return s, err
+	}{{&s.Robokassa, robokassa}, {&s.AnyMoney, w.anymoney.Save}, {&s.Faults, w.faults.Save}, {&s.Scenario, w.player.Save}} {
+		if err == nil {
+			*part.to, err = part.save()
 		}
 	}
-	return s, nil
+	if err == nil {
+		s.Dice, err = w.dice.Save() // last: what it gave is not given again
+	}
+	return s, err
 }
 
 // load replaces the state of a world. With catchUp a clock that runs shows what it would show
@@ -253,11 +256,26 @@ func (s *Server) saveFile(path string) error {
 	return writeFile(path, text)
 }
 
+// Files that become the file have its name between these.
+const tempBegin, tempEnd = ".", ".tmp"
+
+// tidy removes what a process left that died while it wrote. Nobody else writes meanwhile.
+func tidy(path string) error {
+	folder, name := filepath.Split(path)
+	entries, err := os.ReadDir(filepath.Clean(folder))
+	for _, e := range entries {
+		if strings.HasPrefix(e.Name(), tempBegin+name+".") && strings.HasSuffix(e.Name(), tempEnd) {
+			err = errors.Join(err, os.Remove(filepath.Join(folder, e.Name())))
+		}
+	}
+	return err
+}
+
 // writeFile puts text in place of a file, all of it or nothing, and has it on disk when it
 // returns.
 func writeFile(path string, text []byte) error {
 	folder := filepath.Dir(path)
-	temp, err := os.CreateTemp(folder, filepath.Base(path)+".*") // mode 0600
+	temp, err := os.CreateTemp(folder, tempBegin+filepath.Base(path)+".*"+tempEnd) // mode 0600
 	if err != nil {
 		return err
 	}

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -336,9 +337,10 @@ func TestDataIsRefused(t *testing.T) {
 
 // A state that somebody edited is loaded or refused, and never breaks anything.
 func FuzzLoad(f *testing.F) {
-	s := mockplatform.Start(f, frozen)
-	for _, p := range []struct{ save func() ([]byte, error) }{{s.Integra().Save}, {s.AnyMoney().Save}, {s.Robokassa().Save}, {s.Faults().Save}} {
-		text, err := p.save()
+	s := mockplatform.Start(f, mockplatform.WithScenario(exampleScenario("month-end.yaml")))
+	integraSave := func() ([]byte, error) { return s.Integra().Save(func() {}) }
+	for _, save := range []func() ([]byte, error){integraSave, s.AnyMoney().Save, s.Robokassa().Save(), s.Faults().Save, s.Player().Save} {
+		text, err := save()
 		if err != nil {
 			f.Fatal(err)
 		}
@@ -349,7 +351,7 @@ func FuzzLoad(f *testing.F) {
 			t.Skip()
 		}
 		for name, load := range map[string]func([]byte) error{
-			"integra": s.Integra().Load, "anymoney": s.AnyMoney().Load, "robokassa": s.Robokassa().Load, "faults": s.Faults().Load,
+			"integra": s.Integra().Load, "anymoney": s.AnyMoney().Load, "robokassa": s.Robokassa().Load, "faults": s.Faults().Load, "scenario": s.Player().Load,
 		} {
 			if err := load(text); err != nil && err.Error() == "" {
 				t.Errorf("%s: an error without words", name)
@@ -362,4 +364,61 @@ func FuzzLoad(f *testing.F) {
 		}
 		s.Reset()
 	})
+}
+
+// A snapshot that is taken while cards are charged holds each charge at both ends, or sends it
+// again: nobody is charged for nothing, and nothing is credited that was not paid.
+func TestSnapshotWhileMoneyMoves(t *testing.T) {
+	t.Parallel()
+	s := mockplatform.Start(t) // the clock runs: messages are on their way all the time
+	u := newUser(t, s, "http://127.0.0.1:1/")
+	moves := func() {
+		payment, err := s.Integra().TopUp(alice, "1", integra.ViaRobokassa)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		get(t, payment.PayURL, "")
+		number, _ := strconv.ParseInt(payment.Invoice, 10, 64)
+		if _, refused := s.Robokassa().Act(mockplatform.IntegraShop, number, robokassa.ActPay, ""); refused != nil {
+			t.Error(refused)
+		}
+	}
+	var wait sync.WaitGroup
+	for range 4 {
+		wait.Go(func() {
+			for range 25 {
+				moves()
+			}
+		})
+	}
+	const most = 8
+	for i := range most {
+		want := (i + 1) * 100 / (most + 2)
+		for {
+			if user, _ := s.Integra().User(alice, 0); user.PaymentCount >= want {
+				break
+			}
+			runtime.Gosched()
+		}
+		if err := s.TakeSnapshot(fmt.Sprint(i)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	wait.Wait()
+	for i := range most {
+		if err := s.RestoreSnapshot(fmt.Sprint(i)); err != nil {
+			t.Fatal(err)
+		}
+		advance(t, s, time.Hour)
+		paid := 0
+		for _, o := range s.Robokassa().Operations(mockplatform.IntegraShop, 1000) {
+			if o.State == 100 {
+				paid++
+			}
+		}
+		if got := u.balance(); got != fmt.Sprintf("%d.00", paid) {
+			t.Errorf("snapshot %d: balance %s, %d were paid", i, got, paid)
+		}
+	}
 }

@@ -78,16 +78,19 @@ type savedCard struct {
 	Tries                       int
 }
 
-// Save returns the state, keys included, for Load.
-func (p *Platform) Save() ([]byte, error) {
-	s := p.copy()
+// Save returns the state, keys included, for Load. While no call changes it, it calls also,
+// to take the state of others at the same moment: a message from one platform to another has
+// then arrived at both, or is still to be acknowledged.
+func (p *Platform) Save(also func()) ([]byte, error) {
+	s := p.copy(also)
 	return json.Marshal(s)
 }
 
 // copy takes the state while no call changes it.
-func (p *Platform) copy() *saved {
+func (p *Platform) copy(also func()) *saved {
 	p.world.Lock()
 	defer p.world.Unlock()
+	also()
 	s := &saved{
 		Messages: p.messages.Load(), Counters: p.counters.Load(), Invoices: p.invoices.Load(),
 		Settings: p.Settings(), Partners: p.Partners(),

@@ -92,8 +92,12 @@ func dueOf(t *clock.Timer) time.Time {
 	return t.Due()
 }
 
-// Save returns the state, passwords included, for Load.
-func (p *Platform) Save() ([]byte, error) { return json.Marshal(p.copy()) }
+// Save takes the state of this moment, passwords included; write is for afterwards, and
+// returns it as Load wants it.
+func (p *Platform) Save() (write func() ([]byte, error)) {
+	s := p.copy()
+	return func() ([]byte, error) { return json.Marshal(s) }
+}
 
 // copy takes the state while nothing changes it.
 func (p *Platform) copy() *saved {
