@@ -80,9 +80,9 @@ func scenarios(cfg Config) (map[string]*Scenario, error) {
 		case s.Namespace != "" && !namespaceName.MatchString(s.Namespace):
 			return nil, fmt.Errorf("%w: %.80q", ErrNamespaceName, s.Namespace)
 		case all[s.Namespace] != nil && s.Namespace == "":
-			return nil, errors.New("two of them name no namespace: only one can be for all")
+			return nil, errors.New("two scenarios name no namespace: only one can be for all")
 		case all[s.Namespace] != nil:
-			return nil, fmt.Errorf("two of them are for the namespace %s", s.Namespace)
+			return nil, fmt.Errorf("two scenarios are for the namespace %s", s.Namespace)
 		}
 		if err := Rehearse(cfg, s); err != nil {
 			return nil, err

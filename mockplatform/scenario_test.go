@@ -578,8 +578,8 @@ func TestScenariosOfNamespaces(t *testing.T) {
 		texts []string
 		want  string
 	}{
-		"two for all":  {[]string{"name: a", "name: b"}, "two of them name no namespace"},
-		"two for one":  {[]string{"namespace: a", "namespace: a"}, "two of them are for the namespace a"},
+		"two for all":  {[]string{"name: a", "name: b"}, "two scenarios name no namespace"},
+		"two for one":  {[]string{"namespace: a", "namespace: a"}, "two scenarios are for the namespace a"},
 		"name":         {[]string{"namespace: a/b"}, "test.yaml:1: namespace: expected string to be 1 to 64 letters"},
 		"points alone": {[]string{"namespace: .."}, "a namespace has a name"},
 	} {

@@ -44,7 +44,7 @@ type cli struct {
 	Scenario scenarioCmd `cmd:"" help:"Check scenario files, and print their schema."`
 }
 
-const description = `A stand-in for Integra, with a virtual clock, a journal of every exchange and a control API.
+const description = `A stand-in for Integra, Any.Money and Robokassa, with a virtual clock, a journal of every exchange and a control API.
 
 Every flag is also an environment variable (--control-listen is MOCKPLATFORM_CONTROL_LISTEN) and a key of the --config file.
 The partner c9cb3d6a7f7b802f170ca8a166c1375e exists from the start, under partners/acme and iframe.

@@ -162,6 +162,69 @@ func TestTLS(t *testing.T) {
 	}
 }
 
+// A scenario of the command line is played, in its namespace if it names one.
+func TestScenario(t *testing.T) {
+	t.Parallel()
+	folder := filepath.Join("..", "..", "docs", "examples", "scenarios")
+	ready := serve(t, "--scenario", filepath.Join(folder, "top-ups.yaml"), "--scenario", filepath.Join(folder, "shops-and-merchants.yaml"))
+	for path, want := range map[string]string{
+		"/integra/users": `"balance":"250.50"`, "/scenario": `"name":"Top-ups of all kinds"`, "/clock": `"now_ms":1772442000000,"frozen":true`,
+		"/ns/shops/robokassa/shops": `"login":"my-shop"`, "/ns/other/scenario": `"name":"Top-ups of all kinds"`,
+	} {
+		if got := get(t, ready.Control+path); !strings.Contains(got, want) {
+			t.Errorf("%s: %s, want %s", path, got, want)
+		}
+	}
+}
+
+// The schema that is published is the one of the code.
+func TestScenarioSchema(t *testing.T) {
+	t.Parallel()
+	var out bytes.Buffer
+	if code := run(t.Context(), []string{"scenario", "schema"}, &out, &out); code != exitOK {
+		t.Fatalf("exit code %d: %s", code, &out)
+	}
+	published, err := os.ReadFile(filepath.Join("..", "..", "docs", "scenario.schema.json"))
+	if err != nil || !bytes.Equal(published, out.Bytes()) {
+		t.Errorf("docs/scenario.schema.json is not what `mockplatform scenario schema` prints: write it anew (%v)", err)
+	}
+}
+
+func TestScenarioCheck(t *testing.T) {
+	t.Parallel()
+	good := filepath.Join("..", "..", "docs", "examples", "scenarios", "month-end.yaml")
+	bad := filepath.Join(t.TempDir(), "bad.yaml")
+	text := "users:\n  - hash: a11ce000000000000000000000000000\n    login: alice\n    key: k\n    balance: \"1.234\"\n"
+	if err := os.WriteFile(bad, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		args []string
+		code int
+		text []string // each a line of the output, or its beginning
+	}{
+		{[]string{"scenario", "check", good}, exitOK, []string{good + ": 3 users, 6 steps"}},
+		{[]string{"scenario", "check", bad, good}, exitUsage, []string{good + ": 3 users", bad + ":5: users[0].balance: malformed amount"}},
+		{[]string{"--scenario", bad}, exitUsage, []string{bad + ":5: users[0].balance: malformed amount"}},
+		{[]string{"--scenario", good, "--scenario", good}, exitFailed, []string{"mockplatform: two scenarios name no namespace"}},
+		{[]string{"--scenario", "nowhere.yaml"}, exitFailed, []string{"mockplatform: open nowhere.yaml: "}},
+		{[]string{"scenario", "check"}, exitUsage, []string{"mockplatform: expected \"<file> ...\""}},
+	} {
+		t.Run(strings.Join(tt.args, " "), func(t *testing.T) {
+			t.Parallel()
+			var out bytes.Buffer
+			if got := run(t.Context(), tt.args, &out, &out); got != tt.code {
+				t.Errorf("exit code %d, want %d", got, tt.code)
+			}
+			for _, text := range tt.text {
+				if !strings.Contains("\n"+out.String(), "\n"+text) {
+					t.Errorf("output has no line %q:\n%s", text, &out)
+				}
+			}
+		})
+	}
+}
+
 func TestUsage(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "mock.yaml")
@@ -173,7 +236,8 @@ func TestUsage(t *testing.T) {
 		code int
 		text []string
 	}{
-		{[]string{"--help"}, exitOK, []string{"Examples:", "MOCKPLATFORM_CONTROL_LISTEN", "serve"}},
+		{[]string{"--help"}, exitOK, []string{"Examples:", "MOCKPLATFORM_CONTROL_LISTEN", "serve", "scenario check", "--data state.json"}},
+		{[]string{"scenario", "check", "--help"}, exitOK, []string{"Scenario files."}},
 		{[]string{"serve", "--help"}, exitOK, []string{"--listen", "127.0.0.1:8090", "--seed", "MOCKPLATFORM_SEED"}},
 		{[]string{"--version"}, exitOK, []string{buildVersion()}},
 		{[]string{"--nope"}, exitUsage, []string{"--nope", "--help"}},

@@ -386,3 +386,28 @@ func TestConcurrentUse(t *testing.T) {
 		t.Errorf("%d ran, want %d", got, 4*each)
 	}
 }
+
+// Work may freeze and release the clock, also while somebody waits for it to end.
+func TestSetWithinWork(t *testing.T) {
+	t.Parallel()
+	c, err := clock.New(clock.State{Now: start, Frozen: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	c.AfterFunc(time.Minute, func() {
+		c.Go(func() {
+			if err := c.Set(t.Context(), clock.Change{Rate: new(60)}); err != nil {
+				t.Error(err)
+			}
+		})
+	})
+	within, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	if err := c.Advance(within, time.Hour); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := c.State(), (clock.State{Now: start.Add(time.Hour), Frozen: true, Rate: 60}); got != want {
+		t.Errorf("state %+v, want %+v", got, want)
+	}
+}

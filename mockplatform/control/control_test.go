@@ -394,3 +394,46 @@ func TestOpenAPI(t *testing.T) {
 		t.Errorf("version %s of %s", doc.OpenAPI, doc.Info.Version)
 	}
 }
+
+// A user is set up in one call, and changed by the same.
+func TestPutUser(t *testing.T) {
+	t.Parallel()
+	s := newStand(t)
+	put := func(hash, fields string, status int, want string) {
+		t.Helper()
+		gotStatus, got := s.do("PUT", "/integra/users/"+hash, fields)
+		if gotStatus != status || !strings.Contains(got, want) {
+			t.Errorf("%s %s: %d %s, want %d with %s", hash, fields, gotStatus, got, status, want)
+		}
+	}
+	put(alice, `{"login":"alice","key":"k","balance":"100.5","notify_url":"http://127.0.0.1:1/?id={id}","url":"example.com"}`, 200,
+		`"login":"alice","partner":"`+partner+`","url":"example.com","balance":"100.50","archived":false,"can_topup":true,"unread":1`)
+	put(alice, `{"login":"alice","key":"k","balance":"-3","archived":true}`, 200, `"balance":"-3.00","archived":true,"can_topup":false`)
+	put(alice, `{"login":"alice","key":"k","balance":"1"}`, 200, `"balance":"1.00","archived":false,"can_topup":true`)
+	if day, _ := s.platform.User(alice, 10); day.PaymentCount != 0 {
+		t.Errorf("payments %+v", day.Payments)
+	}
+	for fields, location := range map[string]string{
+		`{"login":"alice","key":"other"}`:                          `"location":"body.hash"`,
+		`{"login":"carol","key":"k"}`:                              `"location":"body.hash"`,
+		`{"login":"alice","key":"k","balance":"1.001"}`:            `"location":"body.balance"`,
+		`{"login":"alice","key":"k","balance":"1000000000000.01"}`: `"location":"body.balance"`,
+		`{"login":"alice","key":"k","notify_url":"here"}`:          `"location":"body.notify_url"`,
+		`{"login":"alice","key":"k","phone":"12"}`:                 `"location":"body.phone"`,
+		`{"login":"alice","key":"k","email":"x"}`:                  `"location":"body.email"`,
+		`{"login":"alice","key":"k","url":"https://x"}`:            `"location":"body.url"`,
+		`{"login":" ","key":"k"}`:                                  `"location":"body.login"`,
+		`{"login":"alice","key":""}`:                               `"location":"body.key"`,
+		`{"login":"alice","key":"k","partner":"x"}`:                `"location":"body.partner"`,
+		`{"login":"alice","key":"k","nothing":1}`:                  `"location":"body.nothing"`,
+	} {
+		put(alice, fields, 422, location)
+	}
+	put(bob, `{"login":"alice","key":"k"}`, 422, `"location":"body.login"`)
+	put("short", `{"login":"bob","key":"k"}`, 422, `"location":"path.hash"`)
+	s.expect("PUT", "/integra/partners/ffffffffffffffffffffffffffffffff", `{"key":"k","path":"p"}`, 200, `{"hash":"ffffffffffffffffffffffffffffffff","path":"p","cipher":"simple"}`)
+	put(bob, `{"login":"bob","key":"k"}`, 422, `"message":"is needed, as there are 2"`)
+	if users := s.platform.Users(); len(users) != 1 {
+		t.Errorf("what was refused made users: %+v", users)
+	}
+}
