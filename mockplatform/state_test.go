@@ -412,7 +412,7 @@ func TestSnapshotWhileMoneyMoves(t *testing.T) {
 		}
 		advance(t, s, time.Hour)
 		paid := 0
-		for _, o := range s.Robokassa().Operations(mockplatform.IntegraShop, 1000) {
+		for _, o := range s.Robokassa().Operations(robokassa.Filter{Shop: mockplatform.IntegraShop, Limit: 1000}) {
 			if o.State == 100 {
 				paid++
 			}

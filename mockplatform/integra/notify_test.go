@@ -263,7 +263,7 @@ func TestExpiry(t *testing.T) {
 // A partner that never answers costs nobody anything but itself.
 func TestSlowPartnerBlocksNobody(t *testing.T) {
 	t.Parallel()
-	s := newStand(t, with(func(s *integra.Settings) { s.Notify.Timeout, s.Notify.Retries = 50*time.Millisecond, 0 }))
+	s := newStand(t, with(func(s *integra.Settings) { s.Notify.Timeout, s.Notify.Retries = 500*time.Millisecond, 0 }))
 	release := make(chan struct{})
 	slow := newReceiver(s, func(http.ResponseWriter, int) { <-release })
 	defer close(release)
@@ -274,14 +274,14 @@ func TestSlowPartnerBlocksNobody(t *testing.T) {
 	s.logIn(bob, quick.URL)
 	a, b := s.topUp(alice, "1").ID, s.topUp(bob, "1").ID // neither waits
 	s.advance(0)
-	if got := s.payment(a); got.Acknowledged() || len(got.Attempts) != 1 || got.Attempts[0].Error != "no answer within 50ms" || got.Attempts[0].Status != 0 {
+	if got := s.payment(a); got.Acknowledged() || len(got.Attempts) != 1 || got.Attempts[0].Error != "no answer within 500ms" || got.Attempts[0].Status != 0 {
 		t.Errorf("payment at the slow partner: %+v", got)
 	}
 	if got := s.payment(b); !got.Acknowledged() {
 		t.Errorf("payment at the quick partner: %+v", got)
 	}
 	e := s.journal.List(journal.Filter{Method: "notify", User: alice})[0]
-	if e.Response != nil || e.Status != 0 || e.Verdict.OK || e.Verdict.Detail != "no answer within 50ms" {
+	if e.Response != nil || e.Status != 0 || e.Verdict.OK || e.Verdict.Detail != "no answer within 500ms" {
 		t.Errorf("journal: %+v", e.Verdict)
 	}
 }
