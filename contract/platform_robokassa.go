@@ -101,12 +101,16 @@ type robokassaFile struct {
 		Note  string            `json:"note"`
 		Hash  map[string]string `json:"hash"`
 		Wire  string            `json:"wire_md5"`
+		Pairs [][]string        `json:"fields"`
 	} `json:"signatures"`
 	JWT []struct {
 		ID       string `json:"id"`
 		Endpoint string `json:"endpoint"`
 		Note     string `json:"note"`
 		Token    string `json:"token"`
+		Header   string `json:"header_json"`
+		Payload  string `json:"payload_json"`
+		HMAC     string `json:"hmac"`
 	} `json:"jwt"`
 }
 
@@ -127,13 +131,14 @@ func robokassaChecks() []Check {
 var (
 	refusedVectors  = []string{"pay-27-resulturl2-encoded-base", "pay-36-test-mode-live-password", "pay-41-encoded-base-raw-field"}
 	advisoryVectors = []string{"pay-12-shp-mixed-case-bytewise", "pay-19-receipt-mixed-form", "pay-21-currency-unsigned", "pay-40-receipt-double-encoded"}
-	otherVectors    = []string{"pay-32-cof-token", "pay-33-cof-token-resulturl2", "pay-39-free-sum-widget"} // not for this page
+	cardVectors     = []string{"pay-32-cof-token", "pay-33-cof-token-resulturl2"} // for CoFPayment
+	widgetVectors   = []string{"pay-39-free-sum-widget"}                          // of a script, which the stand-in has not
 )
 
 func signChecks() []Check {
 	var checks []Check
 	for _, v := range robokassaVectors().Signatures {
-		if v.Group != "payment_request" || slices.Contains(otherVectors, v.ID) {
+		if v.Group != "payment_request" || slices.Contains(slices.Concat(cardVectors, widgetVectors), v.ID) {
 			continue
 		}
 		want, outcome, ru := robokassa.Code(0), "accepted", "принимается"
@@ -168,7 +173,62 @@ func signChecks() []Check {
 			})
 		}
 	}
-	return numbered("PR-SIGN", "Robokassa §2, §12.1", []Need{NeedRobo, NeedControl, NeedWrite}, checks)
+	return numbered("PR-SIGN", "Robokassa §2, §12.1", []Need{NeedRobo, NeedControl, NeedWrite}, append(checks, cardChecks()...))
+}
+
+// cardChecks are those of payments with a saved card.
+func cardChecks() []Check {
+	var checks []Check
+	for _, v := range robokassaVectors().Signatures {
+		if slices.Contains(cardVectors, v.ID) {
+			checks = append(checks, Check{
+				Title: Text{fmt.Sprintf("Vector %s is rightly signed: %s", v.ID, v.Note), fmt.Sprintf("Вектор %s подписан верно: %s", v.ID, v.Note)},
+				Run: func(t *T) { // the card is nobody's here, which is looked at after the signature
+					t.vectorShop("MD5")
+					t.cardPage(v.Wire, robokassa.CodeInvoice)
+					t.cardPage(strings.Replace(v.Wire, "SignatureValue=", "SignatureValue=0", 1), robokassa.CodeSignature)
+				},
+			})
+		}
+	}
+	return append(checks, Check{
+		Title: Text{"A card that has paid pays again by CoFPayment, with its Token signed", "Карта, которой платили, платит снова через CoFPayment, если Token подписан"},
+		Run: func(t *T) {
+			s := t.shop(nil)
+			s.opens(s.request("100.00"))
+			s.acts("pay")
+			r := s.request("50.00")
+			r.InvID, r.Token = strconv.Itoa(s.number+1), s.opKey()
+			t.cardPage(s.signed(r), 0)
+			unsigned := r
+			unsigned.Token = ""
+			r.InvID, r.Signature = strconv.Itoa(s.number+2), unsigned.Signed(robokassa.MD5, shopPassword1).Signature
+			t.cardPage(r.Fields().Encode(), robokassa.CodeSignature)
+		},
+	})
+}
+
+var pageCode = regexp.MustCompile(`>\s*([0-9]{2})\s*<`)
+
+// cardPage sends a payment with a saved card, and wants the code of a refusal on the page, or
+// the page of the payment for 0.
+func (t *T) cardPage(form string, want robokassa.Code) {
+	a := t.send("CoFPayment", http.MethodPost, t.robo("/Merchant/Payment/CoFPayment"), form, formType)
+	code := "0"
+	if m := pageCode.FindSubmatch(a.body); m != nil {
+		code = string(m[1])
+	}
+	if a.err != nil || a.status >= 400 || code != strconv.Itoa(int(want)) {
+		t.failAt(a.index, fmt.Sprintf("a page with code %d", want), a.String())
+	}
+}
+
+// opKey is the platform's name for the payment, as OpStateExt tells it.
+func (s *roboShop) opKey() string {
+	_, _, a := s.state(shopPassword2)
+	_, rest, _ := strings.Cut(string(a.body), "<OpKey>")
+	key, _, _ := strings.Cut(rest, "</OpKey>")
+	return key
 }
 
 // vectorShop makes the shop that the vectors are of.
@@ -622,6 +682,16 @@ func (t *T) opState(login, id, signature string) (code int, state int, a answer)
 	return code, state, a
 }
 
+// vector are the digests of a vector, by algorithm.
+func vector(id string) map[string]string {
+	for _, v := range robokassaVectors().Signatures {
+		if v.ID == id {
+			return v.Hash
+		}
+	}
+	panic("contract: testdata/robokassa/vectors.json has no " + id)
+}
+
 func stateChecks() []Check {
 	wants := func(t *T, a answer, code, state, wantCode, wantState int) {
 		if code != wantCode || state != wantState {
@@ -702,8 +772,53 @@ func stateChecks() []Check {
 		list("GetCurrencies lists labels", "GetCurrencies перечисляет метки", "GetCurrencies", "BankCardPSR"),
 		list("GetPaymentMethods lists methods", "GetPaymentMethods перечисляет способы", "GetPaymentMethods", "<Method "),
 		list("CalcOutSumm computes a sum", "CalcOutSumm считает сумму", "CalcOutSumm", "<OutSum>"),
+		{Title: Text{"Vector xml-01-opstate is rightly signed by every algorithm", "Вектор xml-01-opstate подписан верно по каждому алгоритму"}, Clause: "Robokassa §6, §12.4", Alone: true, Run: func(t *T) {
+			login, v := robokassaVectors().Credentials["merchant_login"], vector("xml-01-opstate")
+			for _, algorithm := range slices.Backward(robokassa.Algorithms()) { // MD5 last: it stays
+				t.vectorShop(string(algorithm))
+				if code, _, a := t.opState(login, "12345", v[string(algorithm)]); code == 1 {
+					t.failAt(a.index, "the signature by "+string(algorithm)+" accepted", a.String())
+				}
+				if code, _, a := t.opState(login, "12345", "0"+v[string(algorithm)][1:]); code != 1 && v[string(algorithm)][0] != '0' {
+					t.failAt(a.index, "another signature refused with code 1", a.String())
+				}
+			}
+		}},
+		{Title: Text{"Vectors rec-01 and rec-02 are rightly signed", "Векторы rec-01 и rec-02 подписаны верно"}, Clause: "Robokassa §8.3, §12.6", Severity: Should, Run: func(t *T) {
+			t.vectorShop("MD5")
+			for _, v := range robokassaVectors().Signatures {
+				if v.Group != "recurring" {
+					continue
+				}
+				form := url.Values{"SignatureValue": {v.Hash["MD5"]}}
+				for _, pair := range v.Pairs {
+					form.Set(pair[0], pair[1])
+				}
+				recurs := func() answer {
+					return t.send("Recurring", http.MethodPost, t.robo("/Merchant/Recurring"), form.Encode(), formType)
+				}
+				// There is no payment that it could repeat, which is looked at after the signature.
+				if a := recurs(); a.err != nil || !strings.Contains(string(a.body), strconv.Itoa(int(robokassa.CodeRecurring))) {
+					t.failAt(a.index, "a refusal with code 35", a.String())
+				}
+				form.Set("SignatureValue", strings.Repeat("0", 32))
+				if a := recurs(); a.err != nil || !strings.Contains(string(a.body), strconv.Itoa(int(robokassa.CodeSignature))) {
+					t.failAt(a.index, "a refusal with code 29", a.String())
+				}
+			}
+		}},
 	}
 	return numbered("PR-STATE", "Robokassa §6", []Need{NeedRobo, NeedControl, NeedWrite}, checks)
+}
+
+// vectorOpKey is the payment that the tokens of refunds are about.
+var vectorOpKey = regexp.MustCompile(`14D2B521-[0-9A-Za-z-]+`)
+
+// refund asks for a refund and returns the answer.
+func (s *roboShop) refund(kind, body string) (answer, map[string]any) {
+	a := s.t.send("Refund", http.MethodPost, s.t.robo("/RefundService/Refund/Create"), body, http.Header{"Content-Type": {kind}})
+	object, _ := readJSON(a.body).(map[string]any)
+	return a, object
 }
 
 func holdChecks() []Check {
@@ -745,20 +860,13 @@ func holdChecks() []Check {
 	}
 	// refunds asks for a refund of a payment and returns the answer.
 	refunds := func(s *roboShop, key robokassa.Password, sum string) (answer, map[string]any) {
-		opKey := ""
-		if _, _, a := s.state(shopPassword2); true {
-			_, rest, _ := strings.Cut(string(a.body), "<OpKey>")
-			opKey, _, _ = strings.Cut(rest, "</OpKey>")
-		}
-		payload := `{"OpKey":"` + opKey + `"}`
+		payload := `{"OpKey":"` + s.opKey() + `"}`
 		if sum != "" {
-			payload = `{"OpKey":"` + opKey + `","RefundSum":` + sum + `}`
+			payload = `{"OpKey":"` + s.opKey() + `","RefundSum":` + sum + `}`
 		}
 		token, err := robokassa.SignToken(`{"alg":"HS256","typ":"JWT"}`, payload, robokassa.SHA256, key)
 		s.t.set(err)
-		a := s.t.send("Refund", http.MethodPost, s.t.robo("/RefundService/Refund/Create"), strconv.Quote(token), http.Header{"Content-Type": {"application/json"}})
-		object, _ := readJSON(a.body).(map[string]any)
-		return a, object
+		return s.refund("application/json", strconv.Quote(token))
 	}
 	done := func(t *T) *roboShop {
 		s := t.shop(nil)
@@ -859,6 +967,32 @@ func holdChecks() []Check {
 				t.failAt(a.index, robokassa.RefundUnknownID, a.String())
 			}
 		}},
+	}
+	for _, v := range robokassaVectors().JWT {
+		if v.Endpoint != "Refund/Create" {
+			continue
+		}
+		checks = append(checks, Check{
+			Title:  Text{fmt.Sprintf("Token %s is accepted, for a payment that is there: %s", v.ID, v.Note), fmt.Sprintf("Токен %s принимается, если платёж есть: %s", v.ID, v.Note)},
+			Clause: "Robokassa §8.1, §12.11",
+			Run: func(t *T) {
+				s := done(t)
+				payload := vectorOpKey.ReplaceAllLiteralString(v.Payload, s.opKey())
+				algorithm := map[string]robokassa.Algorithm{"sha256": robokassa.SHA256, "sha384": robokassa.SHA384, "sha512": robokassa.SHA512}[v.HMAC]
+				token, err := robokassa.SignToken(v.Header, payload, algorithm, shopPassword3)
+				t.set(err)
+				if a, object := s.refund("application/json", strconv.Quote(token[:len(token)-6]+"AAAAAA")); object["success"] == true {
+					t.failAt(a.index, "another signature refused", a.String())
+				}
+				// As the documents send it, and bare, as clients do.
+				for _, form := range []struct{ kind, body string }{{"application/json", strconv.Quote(token)}, {"application/jwt", token}, {"text/plain", token}} {
+					a, object := s.refund(form.kind, form.body)
+					if again := object["message"] == robokassa.RefundNoFunds && !strings.Contains(payload, "RefundSum"); object["success"] != true && !again {
+						t.failAt(a.index, `"success":true`, a.String())
+					}
+				}
+			},
+		})
 	}
 	return numbered("PR-HOLD", "Robokassa §8.2", []Need{NeedRobo, NeedControl, NeedWrite}, checks)
 }
