@@ -19,8 +19,7 @@
 //
 // Parts are joined by colons; a modifier that is not sent leaves no slot, InvId always has
 // one. Request.Base is what a shop should sign. Request.Accepted lists what Robokassa accepts,
-// because its documentation and its own modules do not agree; Request.Diagnose explains a
-// signature that is none of these.
+// because its documentation and its own modules do not agree.
 //
 // # Sources
 //

@@ -12,6 +12,7 @@ import (
 
 	"github.com/partnerkit/partnerkit/contract/money"
 	wire "github.com/partnerkit/partnerkit/contract/robokassa"
+	"github.com/partnerkit/partnerkit/mockplatform/journal"
 )
 
 // Check names what refuses a request.
@@ -55,7 +56,8 @@ const (
 type Refusal struct {
 	Check Check
 	*wire.PageError
-	HTTP int // status, where it is no matter of the protocol; 0 for that
+	HTTP      int                // status, where it is no matter of the protocol; 0 for that
+	Diagnosis *journal.Diagnosis // of a signature; nil for what is none
 }
 
 // Error is the refusal in one line.
@@ -176,16 +178,7 @@ func (d *draft) checkSignature() *Refusal {
 	if d.free || d.Verify(d.s.leniency(), d.shop.hash(test), d.shop.password1(test)) == nil {
 		return nil
 	}
-	return refuse(CheckSignature, wire.CodeSignature, "%s", d.explain(d.shop.keys(test), d.Base()))
-}
-
-// explain is the hash doctor: what should have been signed, what came, and what it looks like.
-func (d *draft) explain(keys []wire.Key, base wire.Base) string {
-	diagnosis := d.Diagnose(keys)
-	if diagnosis == "" {
-		diagnosis = "it is the signature of nothing that the shop usually signs"
-	}
-	return fmt.Sprintf("%s. Expected: %s of %q in hex under %s; sent: %.140q", diagnosis, keys[0].Algorithm, base, keys[0].Name, d.Signature)
+	return wrongSignature(wire.CodeSignature, d.Signature, d.shop.hash(test), d.p.keysFor(d.shop, 1, test), basesFor(d.Request, d.s.leniency()))
 }
 
 func (d *draft) checkInvoice() *Refusal {

@@ -218,6 +218,7 @@ func (c *call) note(refused *Refusal) {
 	v.OK = refused == nil
 	if refused != nil {
 		v.Check, v.Code, v.Detail = string(refused.Check), int(refused.Code), refused.Reason
+		c.exchange.Diagnosis = refused.Diagnosis
 	}
 }
 
@@ -464,6 +465,7 @@ func (c *call) ask(method string) (string, *Refusal) {
 	c.exchange.Verdict.OK = no == nil
 	if no != nil {
 		c.exchange.Verdict = journal.Verdict{Check: string(no.check), Code: int(no.code), Detail: no.why}
+		c.exchange.Diagnosis = no.diagnosis
 	}
 	document, err := wire.WriteXML(answer)
 	if err != nil {

@@ -55,7 +55,9 @@ func (p *Platform) tokenFor(t wire.Token) (*Shop, *Refusal) {
 		return nil, refuse(CheckTestMode, wire.CodeNoTestMode, "the shop has no test passwords")
 	}
 	if err := t.VerifyInvoice(shop.hash(test), wire.InvoiceKey(shop.Login, shop.password1(test))); err != nil {
-		return nil, refuse(CheckSignature, wire.CodeSignature, "%v; the key is %s:password 1 of this mode", err, shop.Login)
+		refused := refuse(CheckSignature, wire.CodeSignature, "%v; the key is %s:password 1 of this mode", err, shop.Login)
+		return nil, p.wrongToken(refused, shop.Login+":password 1 of this mode", func(key wire.Password) error { return t.VerifyInvoice(shop.hash(test), key) },
+			func(password wire.Password) wire.Password { return wire.InvoiceKey(shop.Login, password) }, p.keysFor(shop, 1, test))
 	}
 	return shop, nil
 }
@@ -386,7 +388,8 @@ func (p *Platform) createRefund(t wire.Token) (id string, of *operation, _ *Refu
 		return noAccess("the shop has no password 3")
 	}
 	if err := t.VerifyRefund(shop.Password3); err != nil {
-		return noAccess(err.Error())
+		id, refused := noAccess(err.Error())
+		return id, p.wrongToken(refused, "password 3", t.VerifyRefund, func(password wire.Password) wire.Password { return password }, p.keysFor(shop, 1, false))
 	}
 	if len(asked.InvoiceItems) > 0 {
 		text, err := json.Marshal(receiptOf(asked.InvoiceItems))
@@ -458,8 +461,7 @@ func (p *Platform) held(f wire.Fields, base func(wire.Request) []wire.Base) (*op
 	}
 	bases := base(r)
 	if !slices.ContainsFunc(bases, func(b wire.Base) bool { return b.Verify(shop.Hash, shop.Password1, r.Signature) == nil }) {
-		d := &draft{Request: r}
-		return nil, refuse(CheckSignature, wire.CodeSignature, "%s", d.explain(shop.keys(false), bases[0]))
+		return nil, wrongSignature(wire.CodeSignature, r.Signature, shop.Hash, p.keysFor(shop, 1, false), plainBases(bases[0]))
 	}
 	id, ok := wire.ParseInvID(r.InvID)
 	o := p.byNumber[number{r.Login, id, false}]

@@ -246,21 +246,6 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
-// The hash doctor says in the journal what was signed instead.
-func TestDiagnosis(t *testing.T) {
-	t.Parallel()
-	s := newStand(t)
-	s.post("/Merchant/Index.aspx", basic("5").Signed(wire.SHA512, pass2).Fields())
-	got := s.last(robokassa.MethodIndex)
-	want := `signed with password 2; hashed with SHA512 instead of MD5. Expected: MD5 of "demo-shop:100.26:5:***" in hex under password 1; sent: `
-	if !strings.HasPrefix(got.Verdict.Detail, want) {
-		t.Errorf("detail %s\nwant %s", got.Verdict.Detail, want)
-	}
-	if args := string(got.Args); !strings.HasPrefix(args, `{"MerchantLogin":"demo-shop","OutSum":"100.26","InvId":"5","Description":"Пополнение баланса","SignatureValue":"`) {
-		t.Errorf("decoded view %s", args)
-	}
-}
-
 func TestCheckOrder(t *testing.T) {
 	t.Parallel()
 	s := newStand(t)

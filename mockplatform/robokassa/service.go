@@ -9,6 +9,7 @@ import (
 
 	"github.com/partnerkit/partnerkit/contract/money"
 	wire "github.com/partnerkit/partnerkit/contract/robokassa"
+	"github.com/partnerkit/partnerkit/mockplatform/journal"
 )
 
 // Methods of the XML service, as the journal calls them too.
@@ -25,9 +26,10 @@ var serviceMethods = []string{MethodOpState, MethodOpStateExt, MethodCurrencies,
 
 // A resultRefusal is a Result.Code with what the journal says of it.
 type resultRefusal struct {
-	check Check
-	code  wire.ResultCode
-	why   string
+	check     Check
+	code      wire.ResultCode
+	why       string
+	diagnosis *journal.Diagnosis // of a signature
 }
 
 // ask carries out a method of the XML service and returns its document.
@@ -45,7 +47,7 @@ func (p *Platform) ask(method string, f wire.Fields) (document any, _ *resultRef
 	shop := p.shops[f.Get(wire.FieldLogin)]
 	var no *resultRefusal
 	if shop == nil {
-		no = &resultRefusal{CheckShop, wire.ResultNoShop, "no shop has the MerchantLogin " + f.Get(wire.FieldLogin)}
+		no = &resultRefusal{check: CheckShop, code: wire.ResultNoShop, why: "no shop has the MerchantLogin " + f.Get(wire.FieldLogin)}
 	}
 	english := strings.EqualFold(f.Get("Language"), "en")
 	switch method {
@@ -75,7 +77,7 @@ func (p *Platform) ask(method string, f wire.Fields) (document any, _ *resultRef
 		d.XMLName.Local = wire.RootRates
 		sum, err := wire.ParseSum(f.Get(wire.FieldOutSum), money.RUB)
 		if no == nil && err != nil {
-			no = &resultRefusal{CheckSum, wire.ResultInternal, "OutSum: " + err.Error()}
+			no = &resultRefusal{check: CheckSum, code: wire.ResultInternal, why: "OutSum: " + err.Error()}
 		}
 		rate = wire.SixDigits(sum)
 	}
@@ -122,6 +124,12 @@ var groupNames = map[string]map[bool]string{
 	"EMoney":   {false: "Кошельком", true: "By wallet"},
 }
 
+// wrongResult refuses a signature of the XML service, which knows no test mode.
+func (p *Platform) wrongResult(shop *Shop, password int, base wire.Base, sent string) *resultRefusal {
+	refused := wrongSignature(wire.CodeSignature, sent, shop.Hash, p.keysFor(shop, password, false), plainBases(base))
+	return &resultRefusal{CheckSignature, wire.ResultSignature, refused.Reason, refused.Diagnosis}
+}
+
 // stateOf finds the operation that OpState is asked about.
 func (p *Platform) stateOf(shop *Shop, f wire.Fields, no *resultRefusal) (*operation, *resultRefusal) {
 	if no != nil {
@@ -133,15 +141,15 @@ func (p *Platform) stateOf(shop *Shop, f wire.Fields, no *resultRefusal) (*opera
 	}
 	base := wire.OpStateBase(shop.Login, f.Get(wire.FieldInvID))
 	if base.Verify(shop.Hash, shop.Password2, signature) != nil {
-		return nil, &resultRefusal{CheckSignature, wire.ResultSignature, "expected " + string(shop.Hash) + " of " + base.String() + " under password 2"}
+		return nil, p.wrongResult(shop, 2, base, signature)
 	}
 	id, ok := wire.ParseInvID(f.Get(wire.FieldInvID))
 	live, test := p.byNumber[number{shop.Login, id, false}], p.byNumber[number{shop.Login, id, true}]
 	switch {
 	case !ok, live == nil, live.state == stateOpened:
-		return nil, &resultRefusal{CheckOperation, wire.ResultNoOperation, "no buyer has begun to pay a number " + f.Get(wire.FieldInvID)}
+		return nil, &resultRefusal{check: CheckOperation, code: wire.ResultNoOperation, why: "no buyer has begun to pay a number " + f.Get(wire.FieldInvID)}
 	case test != nil && test.state != stateOpened && p.settings.Load().TestOpState == "ambiguous":
-		return nil, &resultRefusal{CheckOperation, wire.ResultAmbiguous, "there is a test payment with the number too"}
+		return nil, &resultRefusal{check: CheckOperation, code: wire.ResultAmbiguous, why: "there is a test payment with the number too"}
 	}
 	return live, nil
 }
@@ -183,15 +191,15 @@ func (p *Platform) calc(shop *Shop, f wire.Fields, s *Settings, no *resultRefusa
 	if signature := f.Get("Signature"); signature != "" {
 		base := wire.CalcOutSummBase(shop.Login, f.Get(wire.FieldIncSum))
 		if base.Verify(shop.Hash, shop.Password1, signature) != nil {
-			return "", &resultRefusal{CheckSignature, wire.ResultSignature, "expected " + string(shop.Hash) + " of " + base.String() + " under password 1"}
+			return "", p.wrongResult(shop, 1, base, signature)
 		}
 	}
 	sum, err := wire.ParseSum(f.Get(wire.FieldIncSum), money.RUB)
 	if err != nil {
-		return "", &resultRefusal{CheckSum, wire.ResultInternal, "IncSum: " + err.Error()}
+		return "", &resultRefusal{check: CheckSum, code: wire.ResultInternal, why: "IncSum: " + err.Error()}
 	}
 	if _, known := methodOf(f.Get(wire.FieldIncCurrLabel)); !known {
-		return "", &resultRefusal{CheckMethod, wire.ResultInternal, "IncCurrLabel is not known"}
+		return "", &resultRefusal{check: CheckMethod, code: wire.ResultInternal, why: "IncCurrLabel is not known"}
 	}
 	fee := sum.Decimal().Mul(decimal.RequireFromString(s.FeePercent)).Div(decimal.NewFromInt(100)).Round(2)
 	return sum.Decimal().Sub(fee).StringFixed(6), nil

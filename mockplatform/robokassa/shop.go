@@ -56,22 +56,6 @@ func (s *Shop) password2(test bool) wire.Password {
 
 func (s *Shop) hasTestMode() bool { return s.TestPassword1 != "" && s.TestPassword2 != "" }
 
-// keys are all of the shop's, to find out which one was taken: first the right one.
-func (s *Shop) keys(test bool) []wire.Key {
-	keys := []wire.Key{
-		{Name: "password 1", Algorithm: s.Hash, Password: s.Password1},
-		{Name: "password 1 of the test mode", Algorithm: s.TestHash, Password: s.TestPassword1},
-		{Name: "password 2", Algorithm: s.Hash, Password: s.Password2},
-		{Name: "password 2 of the test mode", Algorithm: s.TestHash, Password: s.TestPassword2},
-		{Name: "password 3", Algorithm: s.Hash, Password: s.Password3},
-	}
-	if test {
-		keys[0], keys[1] = keys[1], keys[0]
-	}
-	first := keys[0]
-	return append([]wire.Key{first}, slices.DeleteFunc(keys[1:], func(k wire.Key) bool { return k.Password == "" })...)
-}
-
 // normal fills in what is not given, and returns a *FieldError for what cannot be.
 func (s Shop) normal() (*Shop, error) {
 	if s.Login == "" || len(s.Login) > 64 || strings.ContainsAny(s.Login, ":/?#&= \t\r\n") {
