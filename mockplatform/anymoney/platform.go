@@ -233,7 +233,7 @@ func (p *Platform) place(d *draft, o *order) *Refusal {
 			return refusal(CheckUnique, wire.ExternalIDTaken())
 		}
 		if o.viaForm || p.desk.Faults.Conjure(string(d.amount)) == nil { // else the answer to this very call is meant
-			p.desk.Faults.Enchant(Protocol, o.id.external, string(d.amount))
+			p.desk.Faults.Enchant(Protocol, o.id.merchant, o.id.external, string(d.amount))
 		}
 		return nil
 	}

@@ -67,12 +67,13 @@ func (s *Set) UseMagic(on bool) { s.noMagic.Store(!on) }
 func (s *Set) MagicOn() bool { return !s.noMagic.Load() }
 
 // Enchant arms what the amount of a new payment asks for, if anything. What is possible for
-// no exchange of the protocol is left out.
-func (s *Set) Enchant(protocol, payment, amount string) {
+// no exchange of the protocol is left out. partner is "" where the payment's id is unique by
+// itself.
+func (s *Set) Enchant(protocol, partner, payment, amount string) {
 	if m := magicOf(amount); m != nil && s.MagicOn() {
 		r := m.rule
 		r.Name = "magic " + m.Amount
-		r.Match.Protocol, r.Match.Payment = protocol, payment
+		r.Match.Protocol, r.Match.Partner, r.Match.Payment = protocol, partner, payment
 		s.ArmBriefly(r)
 	}
 }

@@ -77,7 +77,7 @@ func (p *Platform) topUp(user, amount string, via Via, from origin) (Payment, er
 		pay.id = p.cfg.Dice.ID()
 	}
 	u.payments = append(u.payments, pay)
-	p.desk.Faults.Enchant(Protocol, pay.id, pay.amount.Text())
+	p.desk.Faults.Enchant(Protocol, "", pay.id, pay.amount.Text())
 	if settings.Expiry > 0 {
 		pay.expiry = p.cfg.Clock.AfterFunc(settings.Expiry, func() { p.expire(pay, settings.Expiry) })
 	}

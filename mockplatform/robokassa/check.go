@@ -86,6 +86,9 @@ const (
 	FromRecurring Source = "recurring" // Recurring
 )
 
+// answered tells whether the shop itself waits for the answer, and not a buyer.
+func (s Source) answered() bool { return s == FromInvoice || s == FromRecurring }
+
 // draft is a payment request on its way through the checks.
 type draft struct {
 	wire.Request

@@ -65,6 +65,8 @@ type call struct {
 	fields   wire.Fields // of query and form
 	fault    error       // of the fields
 	exchange *journal.Exchange
+	sum      string      // of the invoice that a token asks for
+	magic    *fault.Plan // what becomes of the answer by the amount
 }
 
 // endpoint is something that can be called.
@@ -142,10 +144,13 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if answer := c.read(w); answer != nil {
 		e.do = func(*call, *fault.Plan) *fault.Answer { return answer }
 	}
-	h.p.desk.Serve(w, r, &traffic.Call{
-		Exchange: c.exchange, Body: c.body, Page: e.page,
-		Do: func(plan *fault.Plan) *fault.Answer { return e.do(c, plan) },
-	})
+	served := &traffic.Call{Exchange: c.exchange, Body: c.body, Page: e.page}
+	served.Do = func(plan *fault.Plan) *fault.Answer {
+		answer := e.do(c, plan)
+		served.Otherwise = c.magic
+		return answer
+	}
+	h.p.desk.Serve(w, r, served)
 }
 
 // read reads the body and, of query and form, the fields. The answer is nil unless the body
@@ -339,6 +344,7 @@ func (c *call) recurring(*fault.Plan) *fault.Answer {
 		return text(http.StatusOK, recurringAnswer("", refused))
 	}
 	invID, refused := c.p.recur(wire.NewRequest(c.fields))
+	c.conjure(refused, c.fields.Get(wire.FieldOutSum))
 	c.note(refused)
 	return text(http.StatusOK, recurringAnswer(invID, refused))
 }
@@ -353,10 +359,19 @@ func (c *call) token() (wire.Token, *Refusal) {
 	var about struct {
 		MerchantLogin string
 		InvID         json.Number `json:"InvId"`
+		OutSum        json.Number
 	}
 	_ = t.Decode(&about) // for the journal; it is decoded again, and judged
 	c.exchange.Partner, c.exchange.Payment = cutTo(about.MerchantLogin, 64), cutTo(about.InvID.String(), 19)
+	c.sum = about.OutSum.String()
 	return t, nil
+}
+
+// conjure lets the sum of a payment that a call has made decide what becomes of its answer.
+func (c *call) conjure(refused *Refusal, sum string) {
+	if refused == nil {
+		c.magic = c.p.desk.Faults.Conjure(sum)
+	}
 }
 
 func (c *call) createInvoice(*fault.Plan) *fault.Answer {
@@ -364,6 +379,7 @@ func (c *call) createInvoice(*fault.Plan) *fault.Answer {
 	t, refused := c.token()
 	if refused == nil {
 		created, refused = c.p.createInvoice(t, c.base)
+		c.conjure(refused, c.sum)
 	}
 	return c.invoiceAnswer(created, refused)
 }

@@ -176,6 +176,9 @@ func (p *Platform) begin(d *draft) *operation {
 	if !o.expires.IsZero() {
 		p.expireAfter(o, o.expires.Sub(p.cfg.Clock.Now()))
 	}
+	if !o.source.answered() || p.desk.Faults.Conjure(o.sum.Text()) == nil { // else the answer to this very call is meant
+		p.desk.Faults.Enchant(Protocol, o.shop, o.invID(), o.sum.Text())
+	}
 	return o
 }
 
