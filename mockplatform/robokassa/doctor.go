@@ -41,16 +41,16 @@ func diagnose(sent string, own wire.Algorithm, keys []doctor.Key, bases []doctor
 // keysFor are the keys that may have been taken, the right one first: the password of that
 // number, 1 or 2, in the mode.
 func (p *Platform) keysFor(shop *Shop, password int, test bool) []doctor.Key {
-	const live, tests = "", " of the test mode"
 	type own struct {
 		value wire.Password
 		name  string
-		cause journal.Cause
 	}
 	all := []own{
-		{shop.Password1, "password 1" + live, ""}, {shop.TestPassword1, "password 1" + tests, ""},
-		{shop.Password2, "password 2" + live, ""}, {shop.TestPassword2, "password 2" + tests, ""},
-		{shop.Password3, "password 3", journal.CauseWrongKey},
+		{shop.Password1, "password 1"},
+		{shop.TestPassword1, "password 1 of the test mode"},
+		{shop.Password2, "password 2"},
+		{shop.TestPassword2, "password 2 of the test mode"},
+		{shop.Password3, "password 3"},
 	}
 	mode := 0
 	if test {
@@ -69,7 +69,7 @@ func (p *Platform) keysFor(shop *Shop, password int, test bool) []doctor.Key {
 		if i == at^1 {
 			cause = journal.CauseOtherMode
 		}
-		add(cmp.Or(k.cause, cause), "signed with "+k.name, string(k.value))
+		add(cause, "signed with "+k.name, string(k.value))
 	}
 	add(journal.CauseWrongKey, "the password has a line end", right+"\n")
 	add(journal.CauseWrongKey, "the password has a space before it", " "+right)

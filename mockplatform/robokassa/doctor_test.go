@@ -107,7 +107,8 @@ func TestOtherSignaturesDoctor(t *testing.T) {
 	s.get(service + "OpState?MerchantLogin=demo-shop&InvoiceID=30&Signature=" + wire.OpStateBase(login, "30").Sign(wire.MD5, test2))
 	check(robokassa.MethodOpState, journal.CauseOtherMode, "signed with password 2 of the test mode", "demo-shop:30:***")
 	s.post("/Merchant/Payment/Cancel", wire.Fields{
-		{Name: "MerchantLogin", Value: login}, {Name: "InvoiceID", Value: "5"},
+		{Name: "MerchantLogin", Value: login},
+		{Name: "InvoiceID", Value: "5"},
 		{Name: "SignatureValue", Value: wire.MD5.Sum("demo-shop:;5:" + string(pass1))},
 	})
 	check(robokassa.MethodCancel, journal.CauseUnknown, "no known mistake leads to this signature: compare key and signed text", "demo-shop::5:***")
