@@ -388,8 +388,8 @@ func (p *Platform) createRefund(t wire.Token) (id string, of *operation, _ *Refu
 		return noAccess("the shop has no password 3")
 	}
 	if err := t.VerifyRefund(shop.Password3); err != nil {
-		id, refused := noAccess(err.Error())
-		return id, p.wrongToken(refused, "password 3", t.VerifyRefund, func(password wire.Password) wire.Password { return password }, p.keysFor(shop, 1, false))
+		_, _, refused := noAccess(err.Error())
+		return "", o, p.wrongToken(refused, "password 3", t.VerifyRefund, func(password wire.Password) wire.Password { return password }, p.keysFor(shop, 1, false))
 	}
 	if len(asked.InvoiceItems) > 0 {
 		text, err := json.Marshal(receiptOf(asked.InvoiceItems))
