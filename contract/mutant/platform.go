@@ -224,12 +224,27 @@ func (m *message) learn() {
 	}
 	m.p.mu.Lock()
 	defer m.p.mu.Unlock()
-	if m.path == "/anymoney/config" && m.verb == http.MethodPut {
+	if m.path == "/anymoney/config" {
+		if m.verb == http.MethodPatch {
+			object = merge(m.p.money, object)
+		}
 		m.p.money = object
 	}
 	if login, ok := strings.CutPrefix(m.path, "/robokassa/shops/"); ok {
 		m.p.shops[login] = object
 	}
+}
+
+// merge returns a configuration with a change; neither is changed.
+func merge(config, change map[string]any) map[string]any {
+	config = maps.Clone(config)
+	for name, value := range change {
+		if inside, ok := value.(map[string]any); ok {
+			value = merge(object(config[name]), inside)
+		}
+		config[name] = value
+	}
+	return config
 }
 
 // learnAnswer remembers crypt keys and logins.
@@ -347,8 +362,10 @@ func encode(value any) []byte {
 
 // object is a value as an object, empty if it is none.
 func object(value any) map[string]any {
-	o, _ := value.(map[string]any)
-	return o
+	if o, ok := value.(map[string]any); ok && o != nil {
+		return o
+	}
+	return map[string]any{}
 }
 
 // text is a text or number as text, "" for anything else.
@@ -379,7 +396,7 @@ func Platforms() []PlatformDefect {
 	for _, protocol := range []struct {
 		area    string
 		defects func(adding)
-	}{{"PI", integraDefects}} {
+	}{{"PI", integraDefects}, {"PA", anymoneyDefects}} {
 		protocol.defects(func(id, what, costs string, w wrap) {
 			id = strings.ToLower(protocol.area + "-" + id)
 			all = append(all, PlatformDefect{Defect{id, what, catch[id]}, costs, protocol.area, w})
