@@ -65,7 +65,7 @@ func anymoneyArea(group, name, en, ru string) Area {
 			"Это известные ответы: из тестов самой платформы, её документации и от тех, кто её вызывает. У кого ответ другой, тот считает или отказывает не так, как платформа.",
 		},
 		Mend: Text{
-			"Look the case up by its name in testdata/anymoney/cases.json (group \"" + group + "\"): it has the configuration, the call, the answer and its source.",
+			"Look the case up by its name in testdata/anymoney/cases.json or own.json (group \"" + group + "\"): it has the configuration, the call, the answer and its source.",
 			"Найдите случай по имени в testdata/anymoney/cases.json (группа \"" + group + "\"): там конфигурация, вызов, ответ и источник.",
 		},
 		Example: "payin.calc {\"payway\":\"privat24\",\"amount\":\"115\",\"in_curr\":\"UAH\",\"out_curr\":\"USD\"} → {\"account_amount\":\"3.78\",\"in_fee_amount\":\"6.03\",…}",
@@ -134,12 +134,16 @@ type (
 	}
 )
 
-// anymoneyCases reads the embedded file, once.
+// anymoneyCases reads the embedded files, once.
 var anymoneyCases = sync.OnceValue(func() anymoneyFile {
-	var file anymoneyFile
+	var file, own anymoneyFile
 	if err := json.Unmarshal(testdata.AnyMoneyCases, &file); err != nil {
 		panic("contract: testdata/anymoney/cases.json: " + err.Error())
 	}
+	if err := json.Unmarshal(testdata.AnyMoneyOwn, &own); err != nil {
+		panic("contract: testdata/anymoney/own.json: " + err.Error())
+	}
+	file.Cases = append(file.Cases, own.Cases...)
 	return file
 })
 

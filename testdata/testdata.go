@@ -10,6 +10,11 @@ import _ "embed" // for the files below
 //go:embed anymoney/cases.json
 var AnyMoneyCases []byte
 
+// AnyMoneyOwn is anymoney/own.json: further cases, on the same configuration.
+//
+//go:embed anymoney/own.json
+var AnyMoneyOwn []byte
+
 // RobokassaVectors is robokassa/vectors.json: messages with their signatures.
 //
 //go:embed robokassa/vectors.json

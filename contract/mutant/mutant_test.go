@@ -105,11 +105,9 @@ func defects() []mutant.Defect {
 	return all
 }
 
-// judged are the checks that mutants prove. Those of Any.Money and Robokassa have none yet.
+// judged are the checks that mutants prove. Those of Robokassa have none yet.
 func judged() []contract.Check {
-	return slices.DeleteFunc(contract.Checks(), func(c contract.Check) bool {
-		return strings.HasPrefix(c.ID, "PA-") || strings.HasPrefix(c.ID, "PR-")
-	})
+	return slices.DeleteFunc(contract.Checks(), func(c contract.Check) bool { return strings.HasPrefix(c.ID, "PR-") })
 }
 
 // Every check catches a mutant, or there is a reason why not.

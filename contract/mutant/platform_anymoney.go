@@ -133,6 +133,21 @@ func refusals(change func(m *message, refusal map[string]any)) wrap {
 	})
 }
 
+// renamed gives a refusal, of a call or of a form, another code and name.
+func renamed(code, name string, newCode int, newName string) wrap {
+	calls := refusals(func(_ *message, refusal map[string]any) {
+		if text(refusal["code"]) == code {
+			refusal["code"], refusal["message"] = newCode, newName
+		}
+	})
+	return func(m *message) {
+		calls(m)
+		if to := m.answered.Get("Location"); strings.HasPrefix(m.path, sciPath) && to != "" {
+			m.answered.Set("Location", strings.Replace(to, "code="+code+"&message="+name, fmt.Sprintf("code=%d&message=%s", newCode, newName), 1))
+		}
+	}
+}
+
 // refusal is the name of what the call was refused for, with its field and its reason; "" if it was not.
 func (m *message) refusal() (name, field, reason string) {
 	refusal := object(object(decode(m.answer))["error"])
@@ -472,16 +487,8 @@ func anymoneyRefusals(add adding) {
 	for code := anymoney.CodeParse; code < -32000; code++ {
 		if name := code.Message(); name != "" && code != anymoney.CodeInternal {
 			id := strings.ToLower(strings.ReplaceAll(name, " ", "-"))
-			add("code-of-"+id, "Gives "+name+" another code", "Callers branch on the code", refusals(func(_ *message, refusal map[string]any) {
-				if text(refusal["code"]) == fmt.Sprint(int(code)) {
-					refusal["code"] = int(code) - 1000
-				}
-			}))
-			add("name-of-"+id, "Gives "+name+" another name", "Callers branch on the name", refusals(func(_ *message, refusal map[string]any) {
-				if refusal["message"] == name {
-					refusal["message"] = "E" + name
-				}
-			}))
+			add("code-of-"+id, "Gives "+name+" another code", "Callers branch on the code", renamed(fmt.Sprint(int(code)), name, int(code)-1000, name))
+			add("name-of-"+id, "Gives "+name+" another name", "Callers branch on the name", renamed(fmt.Sprint(int(code)), name, int(code), "E"+name))
 		}
 	}
 	for _, member := range []string{"field", "reason", "value"} {
@@ -534,8 +541,8 @@ func anymoneyRefusals(add adding) {
 	}))
 	add("bad-callback-urls", "Passes over addresses that it cannot call", "The merchant never learns that he was paid", tries("EParamFieldInvalid", true, drop))
 	add("bad-codes", "Makes an invoice where a code is refused", "The payer who gave a code is asked for money", tries("EParamCodeInvalid", true, drop))
-	add("other-payways-for-pairs", "Takes another currency where the payway has not that one", free, tries("EStateCurrencyUnavail", true, func(_ *message, call map[string]any, _, _ string) bool {
-		object(call["params"])["in_curr"] = "UAH"
+	add("other-payways-for-pairs", "Takes another payway where the payway has not the currency", free, tries("EStateCurrencyUnavail", true, func(_ *message, call map[string]any, _, _ string) bool {
+		object(call["params"])["in_curr"], object(call["params"])["payway"] = "UAH", "visamc"
 		return true
 	}))
 	add("orders-twice", "Answers a taken externalid with the order that has it", "Two payments with one number: one is never paid out", tries("EParamUnique", true, func(_ *message, call map[string]any, _, _ string) bool {
@@ -716,8 +723,18 @@ func anymoneyOrders(add adding) {
 		name  string
 		value any
 	}{
-		{"lid", "1"}, {"ctime", "1"}, {"owner", json.Number("37")}, {"status", "pending"}, {"tp", "convert"}, {"paylink", "https://sci.invalid/"},
-		{"token", "short"}, {"renumeration", json.Number("0")}, {"out_curr", nil}, {"payway_name", "card"}, {"in_curr", "uah"}, {"externalid", "1"},
+		{"lid", "1"},
+		{"ctime", "1"},
+		{"owner", json.Number("37")},
+		{"status", "pending"},
+		{"tp", "convert"},
+		{"paylink", "https://sci.invalid/"},
+		{"token", "short"},
+		{"renumeration", json.Number("0")},
+		{"out_curr", nil},
+		{"payway_name", "card"},
+		{"in_curr", "uah"},
+		{"externalid", "1"},
 	} {
 		add("wrong-"+d.name, fmt.Sprintf("Gives %s as %s", d.name, encode(d.value)), blind, results(func(_ *message, result map[string]any) {
 			if _, there := result[d.name]; there {

@@ -4,6 +4,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -16,7 +17,7 @@ import (
 
 var (
 	judge = flag.Bool("judge", false, "try every mutant of a platform with every check of its protocol, and write kills.txt anew; takes minutes")
-	named = flag.String("named", "", "with -judge: only the mutants whose names begin so, the others keep their lines")
+	named = flag.String("named", "", "with -judge: only the mutants whose names match this regular expression, the others keep their lines")
 )
 
 // platform returns a mutant as a target, with a stand-in of its own behind it.
@@ -113,11 +114,12 @@ func TestJudgePlatforms(t *testing.T) {
 	if !*judge {
 		t.Skip("only with -judge")
 	}
+	only := regexp.MustCompile(*named)
 	defects := mutant.Platforms()
 	lines := make([]string, len(defects))
 	atOnce(len(defects), func(i int) {
 		d := defects[i]
-		if strings.HasPrefix(d.ID, *named) {
+		if only.MatchString(d.ID) {
 			d.Catch = []string{d.Area + "-*"}
 			for range 3 { // what only sometimes catches a mutant is no kill
 				if len(d.Catch) > 0 {
