@@ -5,6 +5,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"sync"
 )
 
 // A Check is one promise of the agreement and the way to find out whether it is kept.
@@ -99,7 +100,10 @@ type Area struct {
 }
 
 // Checks returns every check there is, those of adapters first.
-func Checks() []Check { return slices.Concat(adapterChecks(), platformChecks()) }
+func Checks() []Check { return slices.Clone(allChecks()) }
+
+// allChecks makes the list once: titles and values are read from files.
+var allChecks = sync.OnceValue(func() []Check { return slices.Concat(adapterChecks(), platformChecks()) })
 
 // Areas returns every area there is, in the order of the checks.
 func Areas() []Area { return slices.Clone(areas) }

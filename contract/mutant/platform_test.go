@@ -1,6 +1,7 @@
 package mutant_test
 
 import (
+	"cmp"
 	"flag"
 	"fmt"
 	"os"
@@ -16,8 +17,9 @@ import (
 )
 
 var (
-	judge = flag.Bool("judge", false, "try every mutant of a platform with every check of its protocol, and write kills.txt anew; takes minutes")
-	named = flag.String("named", "", "with -judge: only the mutants whose names match this regular expression, the others keep their lines")
+	judge  = flag.Bool("judge", false, "try every mutant of a platform with every check of its protocol, and write kills.txt anew; takes minutes")
+	named  = flag.String("named", "", "with -judge: only the mutants whose names match this regular expression, the others keep their lines")
+	checks = flag.String("checks", "", "with -judge: only these checks (an id, an area or a pattern), the others keep their kills")
 )
 
 // platform returns a mutant as a target, with a stand-in of its own behind it.
@@ -120,13 +122,17 @@ func TestJudgePlatforms(t *testing.T) {
 	atOnce(len(defects), func(i int) {
 		d := defects[i]
 		if only.MatchString(d.ID) {
-			d.Catch = []string{d.Area + "-*"}
+			before := d.Catch
+			d.Catch = []string{cmp.Or(*checks, d.Area)}
 			for range 3 { // what only sometimes catches a mutant is no kill
 				if len(d.Catch) > 0 {
 					d.Catch = catching(t, d)
 				}
 			}
 			d.Catch = slices.DeleteFunc(d.Catch, func(id string) bool { return slices.Contains(luck[d.ID], id) })
+			if *checks != "" {
+				d.Catch = slices.Concat(slices.DeleteFunc(before, func(id string) bool { return strings.HasPrefix(id, *checks) }), d.Catch)
+			}
 			t.Logf("%s: %d kills", d.ID, len(d.Catch))
 		}
 		lines[i] = fmt.Sprintf("%s: %s\n", d.ID, strings.Join(d.Catch, " "))
