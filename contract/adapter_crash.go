@@ -10,7 +10,7 @@ func crashChecks() []Check {
 	kill := []Need{NeedKill}
 	return []Check{
 		{
-			ID: "INT-CRASH-01", Title: Text{"What was answered 200 is paid after a crash, without being announced again", "Получившее 200 оплачивается после сбоя без нового уведомления"},
+			ID: "INT-CRASH-01", Title: Text{"What was answered 200 is paid after a crash, without being announced again", "Уведомление получило 200, затем сбой: платёж проходит без нового уведомления"},
 			Clause: clauseFlow, Needs: kill, Users: []string{"1000"}, Scene: byHand,
 			Run: func(t *T) {
 				u := t.users[0]
@@ -140,7 +140,7 @@ func crashChecks() []Check {
 			},
 		},
 		{
-			ID: "INT-CRASH-08", Title: Text{"Asked to stop while the confirmation is open, it ends, and the payment is charged once", "Остановленный при незавершённом подтверждении завершается, и платёж списан один раз"},
+			ID: "INT-CRASH-08", Title: Text{"Asked to stop while the confirmation is open, it ends, and the payment is charged once", "Остановлен при незавершённом подтверждении: завершает работу, платёж списан один раз"},
 			Clause: clauseOpen, Needs: kill, Users: []string{"1000"}, Scene: Scene{"lost_answers": "hang"},
 			Run: func(t *T) {
 				u := t.users[0]

@@ -40,7 +40,7 @@ func confirmChecks() []Check {
 			},
 		},
 		{
-			ID: "INT-CONFIRM-02", Title: Text{"It is made with the user's own hash and key", "Он сделан с хешем и ключом самого пользователя"},
+			ID: "INT-CONFIRM-02", Title: Text{"It is made with the user's own hash and key", "confirmPayment вызывается с хешем и ключом самого пользователя"},
 			Clause: clauseMethods, Users: []string{"1000"},
 			Run: func(t *T) {
 				u := t.users[0]
@@ -66,7 +66,7 @@ func confirmChecks() []Check {
 			},
 		},
 		{
-			ID: "INT-CONFIRM-04", Title: Text{"A user with exactly the sum pays it", "Пользователь, у которого ровно эта сумма, её платит"},
+			ID: "INT-CONFIRM-04", Title: Text{"A user with exactly the sum pays it", "Пользователь, у которого ровно эта сумма, платит её целиком"},
 			Clause: clauseFlow, Users: []string{"250.50"},
 			Run: func(t *T) { t.paysExactly("250.5", "0") },
 		},
@@ -116,7 +116,7 @@ func declineChecks() []Check {
 			},
 		},
 		{
-			ID: "INT-DECLINE-05", Title: Text{"What was declined is not paid later, although there is money now", "Отклонённое не оплачивается потом, хотя деньги появились"},
+			ID: "INT-DECLINE-05", Title: Text{"What was declined is not paid later, although there is money now", "Отклонённый платёж не проходит потом, даже если деньги появились"},
 			Clause: clauseOpen, Users: []string{"50"}, Scene: byHand,
 			Run: func(t *T) {
 				u := t.users[0]
@@ -133,7 +133,7 @@ func declineChecks() []Check {
 			},
 		},
 		{
-			ID: "INT-DECLINE-06", Title: Text{"A declined payment leaves the money to a smaller one", "Отклонённый платёж оставляет деньги меньшему"},
+			ID: "INT-DECLINE-06", Title: Text{"A declined payment leaves the money to a smaller one", "Отклонённый крупный платёж оставляет деньги меньшему"},
 			Clause: clauseFlow, Users: []string{"50"},
 			Run: func(t *T) {
 				u := t.users[0]
@@ -177,7 +177,7 @@ func directChecks() []Check {
 	pay := []Need{NeedPay}
 	return []Check{
 		{
-			ID: "INT-DIRECT-01", Title: Text{"A direct payment is made by doPayment and charged", "Прямой платёж делается через doPayment и списывается"},
+			ID: "INT-DIRECT-01", Title: Text{"A direct payment is made by doPayment and charged", "Прямой платёж проводится через doPayment и списывается"},
 			Clause: clauseDirect, Needs: pay, Users: []string{"1000"},
 			Run: func(t *T) {
 				u := t.users[0]
@@ -212,7 +212,7 @@ func directChecks() []Check {
 			},
 		},
 		{
-			ID: "INT-DIRECT-04", Title: Text{"The same payment asked for twice is made once", "Платёж, запрошенный дважды, делается один раз"},
+			ID: "INT-DIRECT-04", Title: Text{"The same payment asked for twice is made once", "Платёж, запрошенный дважды, проводится один раз"},
 			Clause: clauseDirect, Needs: pay, Users: []string{"1000"},
 			Run: func(t *T) {
 				u, key := t.users[0], t.fresh()
@@ -222,7 +222,7 @@ func directChecks() []Check {
 			},
 		},
 		{
-			ID: "INT-DIRECT-05", Title: Text{"The same payment asked for twice at once is made once", "Платёж, запрошенный дважды одновременно, делается один раз"},
+			ID: "INT-DIRECT-05", Title: Text{"The same payment asked for twice at once is made once", "Платёж, запрошенный дважды одновременно, проводится один раз"},
 			Clause: clauseDirect, Needs: pay, Users: []string{"1000"},
 			Run: func(t *T) {
 				u, key := t.users[0], t.fresh()
@@ -334,7 +334,7 @@ func refundChecks() []Check {
 			},
 		},
 		{
-			ID: "INT-REFUND-04", Title: Text{"No more is refunded than was paid, although the platform would", "Возвращается не больше уплаченного, хотя платформа бы согласилась"},
+			ID: "INT-REFUND-04", Title: Text{"No more is refunded than was paid, although the platform would", "Возвращается не больше уплаченного, даже если платформа согласилась бы"},
 			Clause: clauseRefund, Needs: refund, Users: []string{"1000"},
 			Run: func(t *T) {
 				u, p := paid(t)
@@ -352,7 +352,7 @@ func refundChecks() []Check {
 			},
 		},
 		{
-			ID: "INT-REFUND-05", Title: Text{"A refund that the platform refuses, since the balance there is spent, gives nothing", "Возврат, отвергнутый платформой из-за растраченного баланса, ничего не отдаёт"},
+			ID: "INT-REFUND-05", Title: Text{"A refund that the platform refuses, since the balance there is spent, gives nothing", "Возврат, который платформа отвергла, так как баланс уже потрачен, ничего не отдаёт"},
 			Clause: clauseOpen, Needs: refund, Users: []string{"1000"},
 			Run: func(t *T) {
 				u, p := paid(t)
@@ -390,7 +390,7 @@ func acquirerChecks() []Check {
 			},
 		},
 		{
-			ID: "INT-ACQUIRER-02", Title: Text{"It does not touch the user's account at the partner, even without funds", "Он не трогает счёт у партнёра, даже пустой"},
+			ID: "INT-ACQUIRER-02", Title: Text{"It does not touch the user's account at the partner, even without funds", "Платёж через Robokassa не трогает счёт у партнёра, даже пустой"},
 			Clause: clauseAcquirer, Users: []string{"0"},
 			Run: func(t *T) {
 				u := t.users[0]

@@ -70,7 +70,7 @@ func notifyChecks() []Check {
 			Run: func(t *T) { t.paysExactly("98765432.10", "0.01") },
 		},
 		{
-			ID: "INT-NOTIFY-07", Title: Text{"A sum that binary fractions cannot hold is paid to the kopeck", "Сумма, непредставимая двоичной дробью, проходит до копейки"},
+			ID: "INT-NOTIFY-07", Title: Text{"A sum that binary fractions cannot hold is paid to the kopeck", "Сумма, которую не представить двоичной дробью, проходит до копейки"},
 			Clause: clauseTemplate, Users: []string{"1.15"},
 			Run: func(t *T) { // 1.15·100 is 114.99999999999999 in floating point
 				t.paysExactly("1.15", "0")
@@ -109,7 +109,7 @@ func notifyChecks() []Check {
 			},
 		},
 		{
-			ID: "INT-NOTIFY-11", Title: Text{"A notification that the caller hangs up on is not half done", "Уведомление, на котором звонящий повесил трубку, не выполняется наполовину"},
+			ID: "INT-NOTIFY-11", Title: Text{"A notification that the caller hangs up on is not half done", "Уведомление, при котором вызывающий оборвал соединение, не выполняется наполовину"},
 			Clause: clauseFlow, Users: []string{"1000"}, Scene: byHand,
 			Run: func(t *T) {
 				u := t.users[0]
@@ -122,7 +122,7 @@ func notifyChecks() []Check {
 			},
 		},
 		{
-			ID: "INT-NOTIFY-12", Title: Text{"Two users with payments of the same sum are not mixed up", "Двое пользователей с одинаковыми суммами не перепутываются"},
+			ID: "INT-NOTIFY-12", Title: Text{"Two users with payments of the same sum are not mixed up", "Двух пользователей с одинаковыми суммами не путают"},
 			Clause: clauseFlow, Users: []string{"300", "500"},
 			Run: func(t *T) {
 				a, b := t.users[0], t.users[1]

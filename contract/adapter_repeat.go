@@ -125,7 +125,7 @@ func repeatChecks() []Check {
 			},
 		},
 		{
-			ID: "INT-REPEAT-09", Title: Text{"A notification that comes an hour late is paid", "Уведомление, опоздавшее на час, оплачивается"},
+			ID: "INT-REPEAT-09", Title: Text{"A notification that comes an hour late is paid", "Платёж, уведомление о котором опоздало на час, проходит"},
 			Clause: clauseOpen, Needs: []Need{NeedClock}, Users: []string{"1000"}, Scene: notify(map[string]any{"delay_ms": time.Hour.Milliseconds()}),
 			Run: func(t *T) {
 				u := t.users[0]
@@ -181,7 +181,7 @@ func repeatChecks() []Check {
 func raceChecks() []Check {
 	return []Check{
 		{
-			ID: "INT-RACE-01", Title: Text{"Twenty identical notifications in the same instant are one payment", "Двадцать одинаковых уведомлений в один миг — один платёж"},
+			ID: "INT-RACE-01", Title: Text{"Twenty identical notifications in the same instant are one payment", "Двадцать одинаковых уведомлений одновременно — один платёж"},
 			Clause: clauseOpen, Users: []string{"1000"}, Scene: byHand,
 			Run: func(t *T) {
 				u := t.users[0]
@@ -194,7 +194,7 @@ func raceChecks() []Check {
 			},
 		},
 		{
-			ID: "INT-RACE-02", Title: Text{"Of two payments that race for the last rouble one is confirmed and one declined", "Из двух платежей, спорящих за последний рубль, один подтверждён и один отклонён"},
+			ID: "INT-RACE-02", Title: Text{"Of two payments that race for the last rouble one is confirmed and one declined", "Из двух платежей, которым нужен один и тот же последний рубль, один подтверждён и один отклонён"},
 			Clause: clauseFlow, Users: []string{"100"}, Scene: byHand,
 			Run: func(t *T) { t.race(2, "100", 1, "0", "100") },
 		},
@@ -220,7 +220,7 @@ func raceChecks() []Check {
 			},
 		},
 		{
-			ID: "INT-RACE-05", Title: Text{"A deposit at the moment of the notification: confirmed or declined, never both", "Пополнение счёта в миг уведомления: подтверждён или отклонён, но не то и другое"},
+			ID: "INT-RACE-05", Title: Text{"A deposit at the moment of the notification: confirmed or declined, never both", "Счёт пополнили в момент уведомления: платёж подтверждён или отклонён, но не то и другое"},
 			Clause: clauseOpen, Users: []string{"50"}, Scene: byHand,
 			Run: func(t *T) {
 				u := t.users[0]
@@ -241,7 +241,7 @@ func raceChecks() []Check {
 			},
 		},
 		{
-			ID: "INT-RACE-06", Title: Text{"Callers that hang up in the middle of a crowd harm nobody", "Звонящие, бросившие трубку в толпе, никому не вредят"},
+			ID: "INT-RACE-06", Title: Text{"Callers that hang up in the middle of a crowd harm nobody", "Соединения, оборванные среди многих, никому не вредят"},
 			Clause: clauseFlow, Users: []string{"1000", "1000"}, Scene: byHand,
 			Run: func(t *T) {
 				a, b := t.users[0], t.users[1]
@@ -262,7 +262,7 @@ func raceChecks() []Check {
 			},
 		},
 		{
-			ID: "INT-RACE-07", Title: Text{"Many users at once are served each from their own account", "Многие пользователи разом обслуживаются каждый со своего счёта"},
+			ID: "INT-RACE-07", Title: Text{"Many users at once are served each from their own account", "Много пользователей разом: у каждого списано со своего счёта"},
 			Clause: clauseFlow, Users: []string{"100", "100", "100", "100", "100", "100"},
 			Run: func(t *T) {
 				t.parallel(len(t.users), func(i int) {
@@ -380,7 +380,7 @@ func lostChecks() []Check {
 				second.never(integra.ConfirmPayment)
 			},
 		},
-		faulty("INT-LOST-08", Text{"503 before anything happened: called again, then charged once", "503 до всякого действия: повтор вызова, списано один раз"}, map[string]any{"do": "status", "status": 503}),
+		faulty("INT-LOST-08", Text{"503 before anything happened: called again, then charged once", "503, когда ещё ничего не произошло: вызов повторён, списано один раз"}, map[string]any{"do": "status", "status": 503}),
 		faulty("INT-LOST-09", Text{"An answer of garbage is no refusal", "Мусор вместо ответа — не отказ"}, map[string]any{"do": "garbage"}),
 		faulty("INT-LOST-10", Text{"A truncated answer is no refusal", "Обрезанный ответ — не отказ"}, map[string]any{"do": "truncate"}),
 		faulty("INT-LOST-11", Text{"A connection cut before the call arrives is no refusal", "Обрыв до получения вызова — не отказ"}, map[string]any{"do": "drop_before"}),
@@ -397,6 +397,7 @@ func choiceChecks() []Check {
 				u := t.users[0]
 				p := u.topUp("100")
 				t.taken(t.deliver(u.notice(p.id, "700")))
+				p.called(integra.ConfirmPayment, 1) // before that nothing could have gone wrong
 				u.has("1000", "0")
 			},
 		},
@@ -412,7 +413,7 @@ func choiceChecks() []Check {
 			},
 		},
 		{
-			ID: "INT-CHOICE-03", Title: Text{"Expired before the notification came: nothing is charged", "Истёк до прихода уведомления: ничего не списано"},
+			ID: "INT-CHOICE-03", Title: Text{"Expired before the notification came: nothing is charged", "Платёж истёк до прихода уведомления: ничего не списано"},
 			Clause: clauseOpen, Needs: []Need{NeedClock}, Users: []string{"1000"}, Scene: byHand,
 			Run: func(t *T) {
 				u := t.users[0]
@@ -420,11 +421,12 @@ func choiceChecks() []Check {
 				t.advance(25 * time.Hour)
 				p.declined() // by itself
 				t.taken(t.deliver(p.notice()))
+				p.called(integra.ConfirmPayment, 1)
 				u.has("1000", "0")
 			},
 		},
 		{
-			ID: "INT-CHOICE-04", Title: Text{"Where payments never expire, one that comes after three days is paid", "Где платежи не истекают, пришедший через три дня оплачивается"},
+			ID: "INT-CHOICE-04", Title: Text{"Where payments never expire, one that comes after three days is paid", "Где платежи не истекают, уведомление через три дня — и платёж проходит"},
 			Clause: clauseOpen, Needs: []Need{NeedClock}, Users: []string{"1000"}, Scene: Scene{"payment_expiry_ms": 0, "notify": byHand["notify"]},
 			Run: func(t *T) {
 				u := t.users[0]
@@ -436,7 +438,7 @@ func choiceChecks() []Check {
 			},
 		},
 		{
-			ID: "INT-CHOICE-05", Title: Text{"The platform repeats: what came while the adapter was down is paid", "Платформа повторяет: пришедшее, пока адаптер лежал, оплачивается"},
+			ID: "INT-CHOICE-05", Title: Text{"The platform repeats: what came while the adapter was down is paid", "Платформа повторяет: уведомлённый, пока адаптер не работал, платёж проходит"},
 			Clause: clauseOpen, Needs: []Need{NeedKill, NeedClock}, Users: []string{"1000"}, Scene: notify(map[string]any{"retries": 3}),
 			Run: func(t *T) {
 				u := t.users[0]
@@ -450,7 +452,7 @@ func choiceChecks() []Check {
 			},
 		},
 		{
-			ID: "INT-CHOICE-06", Title: Text{"The platform never repeats: what came while the adapter was down costs nothing", "Платформа не повторяет: пришедшее, пока адаптер лежал, ничего не стоит"},
+			ID: "INT-CHOICE-06", Title: Text{"The platform never repeats: what came while the adapter was down costs nothing", "Платформа не повторяет: за уведомление, пропущенное при остановке адаптера, ничего не списано"},
 			Clause: clauseOpen, Needs: []Need{NeedKill, NeedClock}, Users: []string{"1000"}, Scene: notify(map[string]any{"retries": 0}),
 			Run: func(t *T) {
 				u := t.users[0]

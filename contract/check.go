@@ -33,6 +33,17 @@ type Text struct {
 	Ru string `json:"ru"`
 }
 
+// clauseInRussian has the words of clauses that are no names.
+var clauseInRussian = strings.NewReplacer(", flow ", ", поток ", ", open questions", ", открытые вопросы")
+
+// ClauseIn returns a check's clause in a language: ru, or else English.
+func ClauseIn(lang, clause string) string {
+	if lang == "ru" {
+		return clauseInRussian.Replace(clause)
+	}
+	return clause
+}
+
 // untold is a text that is there in one language only: what an error says.
 func untold(text string) Text { return Text{text, text} }
 

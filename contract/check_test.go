@@ -104,7 +104,7 @@ func TestSelect(t *testing.T) {
 // Every text for people is there in both languages, and says more in Russian than names.
 func TestTextsAreInBothLanguages(t *testing.T) {
 	t.Parallel()
-	russian := regexp.MustCompile(`[а-яё]`)
+	russian, english := regexp.MustCompile(`[а-яё]`), regexp.MustCompile(`\b[a-z]{2,}`)
 	judge := func(where string, text contract.Text) {
 		if text.En == "" || russian.MatchString(text.En) || !russian.MatchString(text.Ru) {
 			t.Errorf("%s: %+v; want English and Russian", where, text)
@@ -112,6 +112,12 @@ func TestTextsAreInBothLanguages(t *testing.T) {
 	}
 	for _, c := range contract.Checks() {
 		judge(c.ID+" title", c.Title)
+		if english.MatchString(contract.ClauseIn("ru", c.Clause)) || contract.ClauseIn("en", c.Clause) != c.Clause {
+			t.Errorf("%s: clause %q is %q in Russian", c.ID, c.Clause, contract.ClauseIn("ru", c.Clause))
+		}
+		if strings.HasSuffix(c.Title.Ru, ": ") { // of a table that has only the English half
+			t.Errorf("%s: the title ends too early: %q", c.ID, c.Title.Ru)
+		}
 	}
 	for _, a := range contract.Areas() {
 		judge(a.ID+" why", a.Why)

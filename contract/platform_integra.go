@@ -366,13 +366,13 @@ func payChecks() []Check {
 			t.yes(u.pays("1000000.10", t.fresh()))
 			u.holds("1000001.26")
 		}},
-		{Title: Text{"A used paymentHash credits nothing again, where it is refused", "Использованный paymentHash ничего не зачисляет снова, где он отвергается"}, Needs: []Need{NeedControl}, Scene: Scene{"payment_hash_reused": "refuse"}, Clause: clauseOpen, Run: func(t *T) {
+		{Title: Text{"A used paymentHash credits nothing again, where it is refused", "Где повтор paymentHash отвергается, ничего не зачисляется снова"}, Needs: []Need{NeedControl}, Scene: Scene{"payment_hash_reused": "refuse"}, Clause: clauseOpen, Run: func(t *T) {
 			u, hash := t.member(), t.fresh()
 			t.yes(u.pays("100", hash))
 			t.no(u.pays("100", hash))
 			u.holds("100")
 		}},
-		{Title: Text{"A used paymentHash returns the same paymentId, where it is accepted, and credits nothing again", "Использованный paymentHash возвращает тот же paymentId, где он принимается, и ничего не зачисляет снова"}, Needs: []Need{NeedControl}, Scene: Scene{"payment_hash_reused": "success"}, Clause: clauseOpen, Run: func(t *T) {
+		{Title: Text{"A used paymentHash returns the same paymentId, where it is accepted, and credits nothing again", "Где повтор paymentHash принимается, возвращается тот же paymentId и ничего не зачисляется снова"}, Needs: []Need{NeedControl}, Scene: Scene{"payment_hash_reused": "success"}, Clause: clauseOpen, Run: func(t *T) {
 			u, hash := t.member(), t.fresh()
 			first := u.pays("100", hash)
 			t.yes(first)
@@ -413,13 +413,13 @@ func payChecks() []Check {
 			t.yes(u.pays("-40.5", t.fresh()))
 			u.holds("59.50")
 		}},
-		{Title: Text{"A refund beyond the balance is refused, where it is", "Возврат сверх баланса отвергается, где отвергается"}, Needs: []Need{NeedControl}, Scene: Scene{"refund_beyond_balance": "refuse"}, Clause: clauseOpen, Run: func(t *T) {
+		{Title: Text{"A refund beyond the balance is refused, where it is", "Где возврат сверх баланса запрещён, он отвергается"}, Needs: []Need{NeedControl}, Scene: Scene{"refund_beyond_balance": "refuse"}, Clause: clauseOpen, Run: func(t *T) {
 			u := t.member()
 			t.yes(u.pays("100", t.fresh()))
 			t.no(u.pays("-100.01", t.fresh()))
 			u.holds("100")
 		}},
-		{Title: Text{"A refund beyond the balance makes it negative, where it is allowed", "Возврат сверх баланса делает его отрицательным, где это разрешено"}, Needs: []Need{NeedControl}, Scene: Scene{"refund_beyond_balance": "allow"}, Clause: clauseOpen, Run: func(t *T) {
+		{Title: Text{"A refund beyond the balance makes it negative, where it is allowed", "Где возврат сверх баланса разрешён, баланс становится отрицательным"}, Needs: []Need{NeedControl}, Scene: Scene{"refund_beyond_balance": "allow"}, Clause: clauseOpen, Run: func(t *T) {
 			u := t.member()
 			t.yes(u.pays("100", t.fresh()))
 			t.yes(u.pays("-150", t.fresh()))
@@ -477,13 +477,13 @@ func settleChecks() []Check {
 			u, id, _ := ready(t)
 			t.yes(t.ask(integra.DeclinePayment, u.cred(), map[string]string{"transactionId": id}))
 		}},
-		{Title: Text{"A confirmation again is answered as before, where it is, and credits once", "Повторное подтверждение получает прежний ответ, где получает, и зачисляет один раз"}, Scene: Scene{"confirm_repeated": "success"}, Run: func(t *T) {
+		{Title: Text{"A confirmation again is answered as before, where it is, and credits once", "Где повторное подтверждение получает прежний ответ, зачисляется один раз"}, Scene: Scene{"confirm_repeated": "success"}, Run: func(t *T) {
 			u, id, _ := ready(t)
 			t.yes(u.confirms(id, "100"))
 			t.yes(u.confirms(id, "100"))
 			u.holds("100")
 		}},
-		{Title: Text{"A confirmation again is refused, where it is, and credits once", "Повторное подтверждение отвергается, где отвергается, и зачисляет один раз"}, Scene: Scene{"confirm_repeated": "refuse"}, Run: func(t *T) {
+		{Title: Text{"A confirmation again is refused, where it is, and credits once", "Где повторное подтверждение отвергается, зачисляется один раз"}, Scene: Scene{"confirm_repeated": "refuse"}, Run: func(t *T) {
 			u, id, _ := ready(t)
 			t.yes(u.confirms(id, "100"))
 			t.no(u.confirms(id, "100"))
@@ -525,13 +525,13 @@ func settleChecks() []Check {
 			t.no(u.declines(id))
 			u.holds("100")
 		}},
-		{Title: Text{"Another amount is refused, where it is, and credits nothing", "Другая сумма отвергается, где отвергается, и ничего не зачисляет"}, Scene: Scene{"confirm_other_amount": "refuse"}, Run: func(t *T) {
+		{Title: Text{"Another amount is refused, where it is, and credits nothing", "Где другая сумма отвергается, ничего не зачисляется"}, Scene: Scene{"confirm_other_amount": "refuse"}, Run: func(t *T) {
 			u, id, _ := ready(t)
 			t.no(u.confirms(id, "99.99"))
 			u.holds("0")
 			t.yes(u.confirms(id, "100")) // it is still open
 		}},
-		{Title: Text{"Another amount is what is credited, where it is accepted", "Другая сумма и зачисляется, где принимается"}, Scene: Scene{"confirm_other_amount": "credit"}, Run: func(t *T) {
+		{Title: Text{"Another amount is what is credited, where it is accepted", "Где другая сумма принимается, она и зачисляется"}, Scene: Scene{"confirm_other_amount": "credit"}, Run: func(t *T) {
 			u, id, _ := ready(t)
 			t.yes(u.confirms(id, "70.5"))
 			u.holds("70.50")
@@ -569,7 +569,7 @@ func settleChecks() []Check {
 			t.yes(u.confirms(id, "100"))
 			u.holds("100")
 		}},
-		{Title: Text{"An answer that is lost leaves the confirmation made", "Потерянный ответ оставляет подтверждение сделанным"}, Scene: Scene{"lost_answers": "drop", "confirm_repeated": "success"}, Run: func(t *T) {
+		{Title: Text{"An answer that is lost leaves the confirmation made", "Ответ потерян, а подтверждение осталось в силе"}, Scene: Scene{"lost_answers": "drop", "confirm_repeated": "success"}, Run: func(t *T) {
 			u := t.lostMember()
 			id := u.announced("100")
 			address, err := t.env.sealed(integra.ConfirmPayment, u.cred(), integra.ConfirmPaymentArgs{Amount: "100", TransactionID: id}, nil)
@@ -687,7 +687,7 @@ func announceChecks() []Check {
 			t.advance(2 * time.Hour)
 			s.exactly(1)
 		}},
-		{Title: Text{"Copies are told to come, and do", "Копии, если велено, приходят"}, Scene: notify(map[string]any{"duplicates": 2}), Run: func(t *T) {
+		{Title: Text{"Copies are told to come, and do", "Дубликаты приходят, если так настроено"}, Scene: notify(map[string]any{"duplicates": 2}), Run: func(t *T) {
 			_, _, s := notified(t, "/n?id={id}&amount={amount}", "100", nil)
 			hits := s.wait(3)
 			if hits[1].uri != hits[0].uri || hits[2].uri != hits[0].uri {

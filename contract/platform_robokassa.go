@@ -146,7 +146,7 @@ func signChecks() []Check {
 			want, outcome, ru = robokassa.CodeSignature, "refused with code 29", "отвергается с кодом 29"
 		}
 		c := Check{
-			Title: Text{fmt.Sprintf("Vector %s is %s: %s", v.ID, outcome, v.Note), fmt.Sprintf("Вектор %s %s: %s", v.ID, ru, v.Note)},
+			Title: Text{fmt.Sprintf("Vector %s is %s: %s", v.ID, outcome, v.Note), fmt.Sprintf("Вектор %s %s: %s", v.ID, ru, vectorsInRussian[v.ID])},
 			Run: func(t *T) {
 				t.vectorShop("MD5")
 				t.page(v.Wire, want)
@@ -464,7 +464,7 @@ func pageChecks() []Check {
 			s.acts("pay")
 			t.page(s.signed(s.request("100.00")), robokassa.CodePaid)
 		}},
-		{Title: Text{"A test payment never is: its number may be used again", "Тестовый — никогда: его номер можно взять снова"}, Run: func(t *T) {
+		{Title: Text{"A test payment never is: its number may be used again", "Тестовая оплата номер не занимает: его можно взять снова"}, Run: func(t *T) {
 			s := t.shop(nil)
 			r := s.request("100.00")
 			r.IsTest = true
@@ -586,7 +586,7 @@ func resultChecks() []Check {
 			t.advance(10 * time.Minute)
 			s.result.exactly(0)
 		}},
-		{Title: Text{"Opening the page alone is not told", "Об одном открытии страницы не сообщается"}, Needs: []Need{NeedClock}, Run: func(t *T) {
+		{Title: Text{"Opening the page alone is not told", "Об открытии одной только страницы не сообщается"}, Needs: []Need{NeedClock}, Run: func(t *T) {
 			s := t.shop(nil)
 			s.opens(s.request("100.00"))
 			t.advance(time.Minute)
@@ -722,7 +722,7 @@ func stateChecks() []Check {
 				t.failAt(a.index, "an OpKey", a.String())
 			}
 		}},
-		{Title: Text{"Before the buyer has done anything it is unknown: code 3", "До действий покупателя неизвестен: код 3"}, Run: func(t *T) {
+		{Title: Text{"Before the buyer has done anything it is unknown: code 3", "До действий покупателя платёж неизвестен: код 3"}, Run: func(t *T) {
 			s := t.shop(nil)
 			s.opens(s.request("100.5"))
 			code, state, a := s.state(shopPassword2)
@@ -904,7 +904,7 @@ func holdChecks() []Check {
 			}
 			s.result.exactly(0)
 		}},
-		{Title: Text{"A hold is confirmed once", "Холд подтверждается один раз"}, Run: func(t *T) {
+		{Title: Text{"A hold is confirmed once", "Холд подтверждается только один раз"}, Run: func(t *T) {
 			s := held(t)
 			act(s, "Confirm", "100.00")
 			s.result.wait(1)
@@ -912,7 +912,7 @@ func holdChecks() []Check {
 				t.fail("success: false", "success: true")
 			}
 		}},
-		{Title: Text{"A hold that is let go has state 60, and cannot be confirmed", "Отпущенный холд в состоянии 60, и его не подтвердить"}, Run: func(t *T) {
+		{Title: Text{"A hold that is let go has state 60, and cannot be confirmed", "Снятый холд в состоянии 60, и подтвердить его нельзя"}, Run: func(t *T) {
 			s := held(t)
 			if !act(s, "Cancel", "") {
 				t.fail("success: true", "success: false")
@@ -961,7 +961,7 @@ func holdChecks() []Check {
 				t.failAt(a.index, "a refusal", a.String())
 			}
 		}},
-		{Title: Text{"A refund that is not there is said to be so", "О несуществующем возврате так и сказано"}, Clause: "Robokassa §8.1", Run: func(t *T) {
+		{Title: Text{"A refund that is not there is said to be so", "О несуществующем возврате так и сообщается"}, Clause: "Robokassa §8.1", Run: func(t *T) {
 			a := t.send("GetState", http.MethodGet, t.robo("/RefundService/Refund/GetState?id=00000000-0000-0000-0000-000000000001"), "", nil)
 			if object, _ := readJSON(a.body).(map[string]any); object["message"] != robokassa.RefundUnknownID {
 				t.failAt(a.index, robokassa.RefundUnknownID, a.String())

@@ -269,9 +269,9 @@ func (p *payment) notifications() (found []entry) {
 
 // called waits until the adapter has called the method for the payment n times at least.
 func (p *payment) called(method integra.Method, n int) {
-	p.u.t.until(p.u.t.env.limits.Settle, fmt.Sprintf("%s called %d times", method, n), func() (bool, string) {
+	p.u.t.until(p.u.t.env.limits.Settle, fmt.Sprintf("%s called %s", method, times(n)), func() (bool, string) {
 		calls := p.calls(method)
-		return len(calls) >= n, fmt.Sprintf("%d calls", len(calls))
+		return len(calls) >= n, "called " + times(len(calls))
 	})
 }
 

@@ -79,6 +79,7 @@ type document struct {
 	States     []choice
 	Severities []choice
 	Protocols  []choice
+	Wrong      []check // what a reader came for: all that is not as it should be
 	Skipped    []reason
 	Areas      []area
 }
@@ -107,6 +108,7 @@ type check struct {
 	Role              page.Role
 	Protocol          string
 	Title, Reason     string
+	Clause            string
 	Want, Got         string // of a failure
 	AreaWhy, AreaMend string
 	Again             string
@@ -151,8 +153,11 @@ func (o HTML) document(lang page.Lang, r *contract.Report) *document {
 				opened++
 				c.Open = opened <= maxOpened
 			}
-			if c.Outcome == contract.Skipped {
+			switch c.Outcome {
+			case contract.Skipped:
 				d.skip(c)
+			case contract.Failed, contract.Advice, contract.Accepted, contract.Errored:
+				d.Wrong = append(d.Wrong, c)
 			}
 			a.Checks = append(a.Checks, c)
 			d.States = count(d.States, string(c.Outcome))
@@ -214,6 +219,7 @@ func (o HTML) check(lang page.Lang, r *contract.Report, result *contract.Result,
 			c.Curl = result.Exchanges[f.Exchange].Curl
 		}
 	}
+	c.Clause = contract.ClauseIn(in, result.Clause)
 	c.CurlShown = page.Printable(c.Curl)
 	c.Diagram, c.Left = draw(lang, result, n)
 	return c

@@ -155,7 +155,7 @@ func (o Terminal) broken(b *bufio.Writer, r *contract.Result) {
 	if r.Outcome == contract.Failed && r.Why != (contract.Text{}) {
 		_, _ = fmt.Fprintf(b, "      %s\n", shown(r.Why.In(o.Lang)))
 	}
-	_, _ = fmt.Fprintf(b, "      %s: %s   contract explain %s\n", o.word("clause", "пункт"), r.Clause, r.ID)
+	_, _ = fmt.Fprintf(b, "      %s: %s   contract explain %s\n", o.word("clause", "пункт"), contract.ClauseIn(o.Lang, r.Clause), r.ID)
 	if i := r.Failure.Exchange; i >= 0 && i < len(r.Exchanges) {
 		o.exchange(b, &r.Exchanges[i])
 		return
