@@ -156,8 +156,20 @@ func (t *Timer) Stop() bool {
 func (c *Clock) AfterFunc(d time.Duration, f func()) *Timer {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	return c.set(c.Now().Add(max(d, 0)), f)
+}
+
+// At runs f once the clock shows that time, or at once if that is past; else it is AfterFunc.
+func (c *Clock) At(due time.Time, f func()) *Timer {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.set(due, f)
+}
+
+// set wants mu held.
+func (c *Clock) set(due time.Time, f func()) *Timer {
 	c.seq++
-	t := &Timer{clock: c, due: c.Now().Add(max(d, 0)), seq: c.seq, place: -1, run: f}
+	t := &Timer{clock: c, due: due, seq: c.seq, place: -1, run: f}
 	if c.closed {
 		return t
 	}

@@ -411,3 +411,25 @@ func TestSetWithinWork(t *testing.T) {
 		t.Errorf("state %+v, want %+v", got, want)
 	}
 }
+
+// A time is kept to the nanosecond, however fast the clock runs meanwhile.
+func TestAt(t *testing.T) {
+	t.Parallel()
+	c, err := clock.New(clock.State{Now: start, Rate: clock.MaxRate})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	var ran atomic.Int32
+	later := c.At(start.Add(240*time.Hour), func() { ran.Add(1) })
+	if got := later.Due().Sub(start); got != 240*time.Hour {
+		t.Errorf("due after %s", got)
+	}
+	c.At(start.Add(-time.Hour), func() { ran.Add(10) })
+	if err := c.Advance(t.Context(), 0); err != nil || ran.Load() != 10 {
+		t.Errorf("%d ran at once: %v", ran.Load(), err)
+	}
+	if err := c.Advance(t.Context(), 240*time.Hour); err != nil || ran.Load() != 11 {
+		t.Errorf("%d ran in the end: %v", ran.Load(), err)
+	}
+}

@@ -130,7 +130,7 @@ func (p *Player) wait() {
 	// and a reset, during which they stop, waits for timers. So it gives up where it is stopped.
 	s, n, stopped := p.scenario, len(p.results), p.stopped
 	c := p.api.Clock
-	p.timer = c.AfterFunc(p.due.Sub(c.Now()), func() {
+	p.timer = c.At(p.due, func() {
 		c.Go(func() {
 			select {
 			case <-stopped:
