@@ -247,6 +247,24 @@ func TestScenarioMonthEnd(t *testing.T) {
 	}
 }
 
+// The example of docs/scenarios.md does what it says.
+func TestScenarioDocument(t *testing.T) {
+	t.Parallel()
+	all := examples(t, "scenarios.md")
+	if len(all) != 1 || all[0].language != "yaml" {
+		t.Fatalf("examples %v", all)
+	}
+	c := newConfirming(t)
+	c.platform = mockplatform.Start(t, func(cfg *mockplatform.Config) {
+		cfg.Scenarios = []mockplatform.Script{{File: "first.yaml", Text: []byte(all[0].code), Env: func(string) (string, bool) { return c.URL, true }}}
+	})
+	advance(t, c.platform, 10*time.Minute)
+	lost := c.platform.Journal().List(journal.Filter{Method: "confirmPayment", Outcome: journal.Faulty})
+	if got := balanceOf(t, c.platform, scenarioAlice); got != "355.50" || len(lost) == 0 || len(refused(steps(t, c.platform, ""))) > 0 {
+		t.Errorf("balance %s, %d lost, steps %v", got, len(lost), steps(t, c.platform, ""))
+	}
+}
+
 // Every example is played by a test here.
 func TestScenarioExamples(t *testing.T) {
 	t.Parallel()

@@ -20,8 +20,10 @@ import (
 	wire "github.com/partnerkit/partnerkit/contract/integra"
 	"github.com/partnerkit/partnerkit/mockplatform"
 	"github.com/partnerkit/partnerkit/mockplatform/clock"
+	"github.com/partnerkit/partnerkit/mockplatform/fault"
 	"github.com/partnerkit/partnerkit/mockplatform/integra"
 	"github.com/partnerkit/partnerkit/mockplatform/journal"
+	"github.com/partnerkit/partnerkit/mockplatform/robokassa"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -189,6 +191,28 @@ func TestOptions(t *testing.T) {
 	}
 	if diff := cmp.Diff([]integra.Partner{other}, s.Integra().Partners()); diff != "" {
 		t.Errorf("partners (-want +got):\n%s", diff)
+	}
+}
+
+func TestTypedOptions(t *testing.T) {
+	t.Parallel()
+	at := time.Date(2026, 1, 31, 0, 0, 0, 0, time.UTC)
+	s := mockplatform.Start(t,
+		mockplatform.WithSeed(9), mockplatform.WithFrozenClock(at), mockplatform.WithTLS(),
+		mockplatform.WithPartners(integra.Partner{Hash: strings.Repeat("e", 32), Key: "k", Path: "partners/e"}),
+		mockplatform.WithPartners(integra.Partner{Hash: strings.Repeat("f", 32), Key: "k", Path: "partners/f"}),
+		mockplatform.WithShops(robokassa.Shop{Login: "shop", Password1: "a", Password2: "b"}),
+		mockplatform.WithFaults(fault.Rule{Act: fault.Act{Do: fault.Hang}}),
+		mockplatform.WithScenario(exampleScenario("shops-and-merchants.yaml"), "SHOP=http://127.0.0.1:7"),
+	)
+	w, err := s.Namespace("shops")
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := fmt.Sprint(s.Seed(), s.Clock().State().Frozen, s.Clock().Now().Equal(at), s.TLSURL() != "",
+		len(s.Integra().Partners()), len(s.Robokassa().Shops()), len(s.Faults().List()), w.Robokassa().Shops()[1].ResultURL)
+	if want := "9 true true true 3 2 1http://127.0.0.1:7/robokassa/result"; got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
 	}
 }
 
