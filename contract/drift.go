@@ -85,7 +85,8 @@ func Drift(ctx context.Context, exchanges []*recording.Exchange, at StandIn, o D
 		control: newControl(at.Control), client: newClient(), platform: strings.TrimRight(at.URL, "/"),
 		dice: &dice{rng: rand.New(rand.NewPCG(o.Seed, 1))}, //nolint:gosec // chance to be repeated
 		ids:  idMap{there: map[string]string{}, back: map[string]string{}}, rules: rules,
-		report:   &DriftReport{Exchanges: len(exchanges), Differences: []Difference{}},
+		report: &DriftReport{Exchanges: len(exchanges), Differences: []Difference{}},
+		logins: map[string]string{}, amounts: map[string]string{},
 		partners: map[string]*Partner{}, users: map[string]*replayUser{}, heard: map[string]int{}, merchants: map[string]*replayMerchant{}, shops: map[string]string{},
 	}
 	defer r.control.close()
@@ -99,6 +100,7 @@ func Drift(ctx context.Context, exchanges []*recording.Exchange, at StandIn, o D
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, putBack()) }()
+	r.lookAhead(exchanges)
 	ordered := slices.Clone(exchanges)
 	slices.SortStableFunc(ordered, func(a, b *recording.Exchange) int { return cmp.Compare(a.RealMS, b.RealMS) })
 	for _, x := range ordered {
@@ -126,6 +128,8 @@ type replay struct {
 	report   *DriftReport
 	now      int64 // of the stand-in, Unix milliseconds
 
+	logins    map[string]string          // of users of the recording, by hash, as far as any exchange names them
+	amounts   map[string]string          // of payments of the recording that were there, by id; "" if none names it
 	partners  map[string]*Partner        // by hash in the recording; by path, where that is all that is known
 	users     map[string]*replayUser     // by hash in the recording
 	heard     map[string]int             // notifications in the recording so far, by payment
@@ -325,7 +329,29 @@ func (m idMap) asRecorded(text string) string {
 	return text
 }
 
-// partnerKey is where a partner is looked up.
+// lookAhead gathers what a recording that begins in the middle says only later: users' logins,
+// and the payments that must have been announced.
+func (r *replay) lookAhead(exchanges []*recording.Exchange) {
+	for _, x := range exchanges {
+		if x.Protocol != recording.Integra {
+			continue
+		}
+		args := textMembers(x.Args)
+		if login := cmp.Or(args["login"], args["userLogin"]); login != "" && x.User != "" && x.Verdict.OK {
+			r.logins[x.User] = login
+		}
+		payment, amount := args["transactionId"], args["amount"]
+		if x.Method == recording.Notify {
+			payment = args["id"]
+		}
+		if payment != "" && x.Verdict.OK {
+			r.amounts[payment] = cmp.Or(r.amounts[payment], amount)
+		}
+	}
+}
+
+// partner returns the partner who stands for one of the recording: by hash, or by path where
+// the hash is not known.
 func (r *replay) partner(ctx context.Context, hash string, s *recording.Sealed) (*Partner, error) {
 	byPath := "path " + s.Path
 	for _, key := range []string{hash, byPath} {

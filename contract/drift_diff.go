@@ -1,6 +1,7 @@
 package contract
 
 import (
+	"bytes"
 	"encoding/json"
 	"encoding/xml"
 	"errors"
@@ -377,15 +378,18 @@ func (r *replay) show(value any, standIn bool) string {
 	if text, ok := value.(plainText); ok {
 		value = string(text)
 	}
-	text, err := json.Marshal(value)
-	if err != nil {
+	if text, ok := value.(string); ok && standIn {
+		value = r.ids.asRecorded(text)
+	}
+	var b bytes.Buffer
+	encoder := json.NewEncoder(&b)
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(value); err != nil {
 		return fmt.Sprint(value)
 	}
-	if !standIn {
-		return string(text)
+	text := strings.TrimSuffix(b.String(), "\n")
+	if _, isText := value.(string); standIn && !isText {
+		return r.ids.asRecorded(text)
 	}
-	if text, ok := value.(string); ok {
-		return strconv.Quote(r.ids.asRecorded(text))
-	}
-	return r.ids.asRecorded(string(text))
+	return text
 }

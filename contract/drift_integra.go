@@ -61,7 +61,7 @@ func (r *replay) integraCall(ctx context.Context, x *recording.Exchange, m recor
 			err = r.makeUser(ctx, args["hash"], p, "")
 		}
 	case method.HashOwner() == integra.OwnerUser:
-		u, missing := r.user(ctx, s.Hash, p, cmp.Or(args["login"], args["userLogin"]))
+		u, missing := r.user(ctx, s.Hash, p, r.logins[s.Hash])
 		if missing != nil {
 			return nil, missing
 		}
@@ -69,8 +69,14 @@ func (r *replay) integraCall(ctx context.Context, x *recording.Exchange, m recor
 		if s.Key == recording.KeyPartner {
 			cred.Key = u.partner.Key
 		}
-		if (method == integra.ConfirmPayment || method == integra.DeclinePayment) && x.Verdict.OK && r.ids.there[args["transactionId"]] == "" {
-			err = r.press(ctx, s.Hash, args["transactionId"], cmp.Or(args["amount"], "100"))
+		if payment := args["transactionId"]; r.ids.there[payment] == "" {
+			if amount, was := r.amounts[payment]; was {
+				if amount == "" {
+					amount = "100"
+					r.note("payment %s: nothing recorded names its amount; %s was taken", payment, amount)
+				}
+				err = r.press(ctx, s.Hash, payment, amount)
+			}
 		}
 	}
 	if err != nil {

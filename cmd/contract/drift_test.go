@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/http/httputil"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -361,6 +362,157 @@ func TestDrift(t *testing.T) {
 			}
 			if diff := cmp.Diff(tt.want, got); diff != "" || code != min(len(tt.want), 1) {
 				t.Errorf("exit %d (-want +got):\n%s", code, diff)
+			}
+		})
+	}
+}
+
+// mutate is a platform that answers as another one does, but for some text.
+func mutate(t *testing.T, platform string, replace ...string) string {
+	t.Helper()
+	to, err := url.Parse(platform)
+	if err != nil {
+		t.Fatal(err)
+	}
+	proxy := httputil.NewSingleHostReverseProxy(to)
+	proxy.Transport = &http.Transport{DisableKeepAlives: true}
+	proxy.ModifyResponse = func(r *http.Response) error {
+		body, err := io.ReadAll(r.Body)
+		text := strings.NewReplacer(replace...).Replace(string(body))
+		r.Body, r.ContentLength = io.NopCloser(strings.NewReader(text)), int64(len(text))
+		r.Header.Set("Content-Length", strconv.Itoa(len(text)))
+		return err
+	}
+	s := httptest.NewServer(proxy)
+	t.Cleanup(s.Close)
+	return s.URL
+}
+
+// Each change of an answer is found, and nothing else is.
+func TestDriftOfMutants(t *testing.T) {
+	t.Parallel()
+	s := newSandbox(t)
+	s.session()
+	s.stop()
+	for _, tt := range []struct {
+		name    string
+		replace []string
+		want    []string
+	}{
+		{"a number as text", []string{`"dailyExpense":0`, `"dailyExpense":"0"`}, []string{`getUserData data.dailyExpense 0 "0"`, `getUsersData data[0].dailyExpense 0 "0"`}},
+		{"a field less", []string{`"dailyExpense":0,`, ``}, []string{"getUserData data.dailyExpense 0 absent", "getUsersData data[0].dailyExpense 0 absent"}},
+		{"a field more", []string{`"oldUrl":`, `"olderUrl":null,"oldUrl":`}, []string{"changeUrl data.olderUrl absent null"}},
+		{"zeros at the end of a number", []string{`"balance":301,`, `"balance":301.00,`}, nil},
+		{"another text", []string{"Hello, ", "Hi, "}, []string{`hello data "Hello, acme!" "Hi, acme!"`}},
+		{"another code", []string{`"status":{"code":9,`, `"status":{"code":1,`}, []string{"confirmPayment status.code 9 1"}},
+		{"no JSON", []string{`{"status":{"code":9,`, `status:{"code":9,`}, []string{"confirmPayment (body) JSON text"}},
+		{"another id than before", []string{`"data":{"userHash":"`, `"data":{"userHash":"x`}, []string{"archiveUser data.userHash *", "unarchiveUser data.userHash *"}},
+		{"a version", []string{`"version":"1"`, `"version":"2"`}, nil},
+		{"XML", []string{"<Code>0</Code>", "<Code>1000</Code>", "<Code>3</Code>", "<Code>1000</Code>"}, []string{"OpState OperationStateResponse.Result.Code \"3\" \"1000\""}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			other := mockplatform.Start(t)
+			_, out, errs := call(t, "drift", "--json", "--journal", s.file, "--platform", other.ControlURL(), "--platform-url", mutate(t, other.PlatformURL(), tt.replace...))
+			var report contract.DriftReport
+			if err := json.Unmarshal([]byte(out), &report); err != nil {
+				t.Fatalf("%v\n%s%s", err, out, errs)
+			}
+			var got []string
+			for _, d := range report.Differences {
+				text := fmt.Sprint(d.Method, " ", d.Path, " ", d.Recorded, " ", d.StandIn)
+				if strings.HasSuffix(d.Path, "Hash") { // it is of this recording
+					text = fmt.Sprint(d.Method, " ", d.Path, " *")
+				}
+				got = append(got, text)
+			}
+			if diff := cmp.Diff(tt.want, got); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// A recording that begins in the middle: a user who was there already, and payments of which
+// no notification was recorded.
+func TestDriftFromTheMiddle(t *testing.T) {
+	t.Parallel()
+	s := newSandbox(t)
+	s.session()
+	s.stop()
+	text, err := os.ReadFile(s.file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var kept []string
+	for line := range strings.Lines(string(text)) {
+		if strings.Contains(line, `"user":"`+s.alice.Hash) && !strings.Contains(line, `"method":"createUser"`) && !strings.Contains(line, `"direction":"out"`) && !strings.Contains(line, `"method":"cryptLogin"`) {
+			kept = append(kept, line)
+		}
+	}
+	file := filepath.Join(t.TempDir(), "middle.jsonl")
+	if err := os.WriteFile(file, []byte(strings.Join(kept, "")+`{"v":1,"cut`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	// Some of what was before shows all the same.
+	before := []string{"--journal", file, "--ignore", "getUserData:data.url", "--ignore", "changeUrl:data.oldUrl", "--ignore", "getUserMessages:data.messages[]", "--ignore", "confirmPayment:status.message"}
+	code, out, errs := call(t, append([]string{"drift", "--lang", "en"}, before...)...)
+	for _, part := range []string{"Assumed: user " + s.alice.Hash + " was there before the recording: made for the replay, with nothing", "No drift; ", "its last line is cut off"} {
+		if code != exitKept || !strings.Contains(out+errs, part) {
+			t.Errorf("exit %d; want %q in\n%s%s", code, part, out, errs)
+		}
+	}
+	code, out, _ = call(t, append([]string{"drift", "--lang", "ru"}, before...)...)
+	if code != exitKept || !strings.Contains(out, "Расхождений нет; сравнено обменов: ") {
+		t.Errorf("exit %d\n%s", code, out)
+	}
+	control := mockplatform.Start(t)
+	req, _ := http.NewRequestWithContext(t.Context(), http.MethodPatch, control.ControlURL()+"/settings", strings.NewReader(`{"integra":{"confirm_repeated":"refuse"}}`))
+	res, err := s.client.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = res.Body.Close()
+	code, out, errs = call(t, append([]string{"drift", "--lang", "en", "--platform", control.ControlURL(), "--platform-url", control.PlatformURL()}, before...)...)
+	for _, part := range []string{"integra confirmPayment\n", "  status.code\n    recorded: 0\n    stand-in: 8\n    in exchange ", "Drift: 3 differences in 3 fields; "} {
+		if code != exitBroken || !strings.Contains(out, part) {
+			t.Errorf("exit %d; want %q in\n%s%s", code, part, out, errs)
+		}
+	}
+}
+
+// What is wrong with the call, the file or the stand-in is said by name, with exit code 2.
+func TestDriftBadInput(t *testing.T) {
+	t.Parallel()
+	folder := t.TempDir()
+	file := func(name, text string) string {
+		path := filepath.Join(folder, name)
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	const sealed = `{"v":1,"seq":1,"protocol":"integra","method":"hello","direction":"in","real_ms":1,"took_us":1,"status":200,"request":"GET /iframe/hello?k=zaa HTTP/1.1\r\n\r\n","response":"HTTP/1.1 200 OK\r\n\r\n{}","verdict":{"ok":true,"code":0}}` + "\n"
+	good := file("good", sealed)
+	for _, tt := range []struct {
+		name string
+		args []string
+		want string
+	}{
+		{"no file", []string{"--journal", filepath.Join(folder, "none")}, "--journal: open "},
+		{"no recording", []string{"--journal", file("diary", "dear diary\n")}, "diary: line 1: line: is not JSON"},
+		{"a wrong field", []string{"--journal", file("field", strings.Replace(sealed, `"status":200`, `"status":"ok"`, 1))}, "field: line 1: status: must be a whole number, is a string"},
+		{"nothing in it", []string{"--journal", file("empty", "")}, "nothing of the recording can be compared"},
+		{"nothing that can be opened", []string{"--journal", good}, "nothing of the recording can be compared"},
+		{"a path that is none", []string{"--journal", good, "--ignore", "hello:"}, `ignore: "hello:" is no path such as`},
+		{"no stand-in", []string{"--journal", good, "--platform", "http://127.0.0.1:1"}, "control API http://127.0.0.1:1"},
+		{"no address", []string{"--journal", good, "--platform", "nonsense"}, "--platform: "},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			code, out, errs := call(t, append([]string{"drift", "--lang", "en"}, tt.args...)...)
+			if code != exitError || !strings.Contains(errs, tt.want) {
+				t.Errorf("exit %d; want 2 and %q in\n%s%s", code, tt.want, errs, out)
 			}
 		})
 	}

@@ -346,6 +346,43 @@ func TestStop(t *testing.T) {
 	}
 }
 
+// A caller who never finishes holds up neither others nor the end.
+func TestHangingCaller(t *testing.T) {
+	t.Parallel()
+	came := make(chan bool)
+	r := record(t, serve(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.ContentLength == 100 {
+			close(came)
+			_, _ = io.Copy(io.Discard, r.Body)
+			return
+		}
+		_, _ = io.WriteString(w, "ok")
+	}))
+	conn, err := net.Dial("tcp", strings.TrimPrefix(r.URL(), "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close() }()
+	if _, err := io.WriteString(conn, "POST /iframe/hello?k=zaa HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nhalf"); err != nil {
+		t.Fatal(err)
+	}
+	<-came
+	if _, answer := r.do("GET", "/", ""); answer != "ok" {
+		t.Errorf("another caller got %q", answer)
+	}
+	began := time.Now()
+	if err := r.stop(); err != nil {
+		t.Error(err)
+	}
+	if took := time.Since(began); took > time.Minute {
+		t.Errorf("the end took %s", took)
+	}
+	x := r.lines()
+	if last := x[len(x)-1]; len(x) != 2 || last.Method != "hello" || last.Status != 0 || !strings.HasPrefix(last.Verdict.Detail, "no answer: ") {
+		t.Errorf("%+v", last)
+	}
+}
+
 func TestTLS(t *testing.T) {
 	t.Parallel()
 	platform := mockplatform.Start(t, func(cfg *mockplatform.Config) { cfg.TLSListen = "127.0.0.1:0" })
