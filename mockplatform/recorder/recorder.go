@@ -58,6 +58,7 @@ type Recorder struct {
 	transport *http.Transport
 	servers   []*http.Server
 	listeners []net.Listener // for the partner; for the platform, if its calls are recorded
+	under     sync.WaitGroup // exchanges under way
 }
 
 // New opens the file and listens. The error names what is wrong with cfg.
@@ -181,6 +182,7 @@ func (r *Recorder) Run(ctx context.Context) error {
 			errs = append(errs, err)
 		}
 	}
+	r.under.Wait() // those that were cut off are written too
 	r.transport.CloseIdleConnections()
 	return errors.Join(append(errs, r.file.close(), r.keys.close())...)
 }
@@ -212,6 +214,8 @@ func (r *Recorder) proxy(direction string, to *url.URL) http.Handler {
 		},
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		r.under.Add(1)
+		defer r.under.Done()
 		p := &passing{r: r, direction: direction, host: to.Host, scheme: to.Scheme, began: time.Now(), request: req}
 		if req.Body != nil && req.Body != http.NoBody {
 			req.Body = &copied{ReadCloser: req.Body, into: &p.sent}
