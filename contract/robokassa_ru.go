@@ -2,7 +2,7 @@ package contract
 
 // vectorsInRussian are the notes of Robokassa's vectors for Russian titles. The file of vectors
 // stays as it was received, so they cannot stand in it.
-var vectorsInRussian = map[string]string{
+var vectorsInRussian = map[string]string{ //nolint:gosec // one is about a password, none is one
 	"pay-01-basic":                        "простой запрос с InvId",
 	"pay-02-no-invid":                     "InvId нет, его место в строке для подписи пустое",
 	"pay-03-invid-empty":                  "InvId пустой: подпись та же, что без него",

@@ -26,7 +26,7 @@ func call(t *testing.T, args ...string) (code int, out, errs string) {
 func TestList(t *testing.T) {
 	t.Parallel()
 	code, out, _ := call(t, "list", "--only", "INT-CRASH", "--lang", "ru")
-	if code != exitKept || !strings.Contains(out, "INT-CRASH-01") || !strings.Contains(out, "Получившее 200") || strings.Contains(out, "INT-NOTIFY") {
+	if code != exitKept || !strings.Contains(out, "INT-CRASH-01") || !strings.Contains(out, "Уведомление получило 200") || strings.Contains(out, "INT-NOTIFY") {
 		t.Errorf("list: %d\n%s", code, out)
 	}
 }

@@ -172,6 +172,7 @@ func (o HTML) document(lang page.Lang, r *contract.Report) *document {
 	for i := range d.States {
 		d.States[i].Role = roleOf(contract.Outcome(d.States[i].Name))
 	}
+	slices.SortStableFunc(d.Wrong, func(a, b check) int { return cmp.Compare(order(string(a.Outcome)), order(string(b.Outcome))) })
 	slices.SortFunc(d.States, func(a, b choice) int { return cmp.Compare(order(a.Name), order(b.Name)) })
 	return d
 }
