@@ -37,7 +37,10 @@ func New(api http.Handler, log *slog.Logger) http.Handler {
 			http.Error(w, "The reference could not be made. The reason is in the log.", http.StatusInternalServerError)
 			return
 		}
-		err = site.Render(w, http.StatusOK, "reference", &referencePage{View: site.View(w, r, time.Now()), reference: ref})
+		p := &referencePage{View: site.View(w, r, time.Now()), reference: ref}
+		p.Query = strings.TrimSpace(p.Get("q"))
+		p.Found = ref.find(p.Query)
+		err = site.Render(w, http.StatusOK, "reference", p)
 		if err != nil {
 			log.ErrorContext(r.Context(), "the reference could not be shown", "err", err)
 		}
@@ -47,6 +50,23 @@ func New(api http.Handler, log *slog.Logger) http.Handler {
 type referencePage struct {
 	page.View
 	reference
+	Query string
+	Found []group // the calls that Query looks for
+}
+
+// find returns the calls in which every word of a query occurs.
+func (r reference) find(query string) []group {
+	words := strings.Fields(strings.ToLower(query))
+	var found []group
+	for _, g := range r.Groups {
+		g.Calls = slices.DeleteFunc(slices.Clone(g.Calls), func(c call) bool {
+			return slices.ContainsFunc(words, func(w string) bool { return !strings.Contains(c.words, w) })
+		})
+		if len(g.Calls) > 0 {
+			found = append(found, g)
+		}
+	}
+	return found
 }
 
 // reference is the document as the page shows it.
@@ -69,6 +89,7 @@ type call struct {
 	Body                    []field
 	Answers                 []answer
 	Example                 page.Code
+	words                   string // all that a search looks through, in lower case
 }
 
 // field is one parameter or one member of a body; members of members are indented by their name.
@@ -225,6 +246,11 @@ func (d *document) call(path, verb string, op operation) call {
 	} else if verb == "post" {
 		curl += " -X POST"
 	}
+	words := []string{c.Method, c.Path, c.ID, c.Scope, c.Summary, c.Text}
+	for _, x := range slices.Concat(c.Parameters, c.Body) {
+		words = append(words, x.Name, x.Text)
+	}
+	c.words = strings.ToLower(strings.Join(words, "\n"))
 	c.Example = page.Code{ID: "example-" + c.ID, Tabs: []page.Tab{{Name: "curl", Text: curl + " \\\n  \"$ADAPTER" + path + "\""}}}
 	return c
 }

@@ -33,7 +33,9 @@ func TestReference(t *testing.T) {
 			"integer, 1 to 500, 50 if left out", "How many", "things[].name", "array of object", "x | y", "string or null, up to 9 characters",
 			`Idempotency-Key: order-1`, `{&#34;name&#34;:&#34;a&#34;}`, "(required)",
 		},
-		"?lang=ru": {"нужен доступ", "Тело запроса", "(обязательно)"},
+		"?q=make+NAME": {`id="make-thing"`},
+		"?q=no+such":   {"No call has all these words"},
+		"?lang=ru":     {"нужен доступ", "Тело запроса", "(обязательно)"},
 	} {
 		status, body := served(t, sample, query)
 		if status != http.StatusOK {
