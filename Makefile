@@ -60,7 +60,7 @@ bench: build ## measure accept, whole flow and stand-in against limits of the sa
 
 .PHONY: screenshots
 screenshots: tools ## take the pictures under docs/screenshots anew
-	$(GO) test ./mockplatform ./mockplatform/webui ./mockplatform/anymoney ./adapter/console ./contract/report -count=1 -run TestScreenshots -screenshots '$(CURDIR)/docs/screenshots'
+	$(GO) test ./mockplatform ./mockplatform/webui ./mockplatform/anymoney ./adapter/console ./adapter/reference ./contract/report -count=1 -run TestScreenshots -screenshots '$(CURDIR)/docs/screenshots'
 
 .PHONY: clean
 clean: ## remove what was built and what `make run` stored

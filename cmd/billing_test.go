@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -128,7 +129,17 @@ func TestBilling(t *testing.T) {
 		if _, err := b.partner.Run(testContext(t), "ledger", "deposit", b.user, "1"); err == nil || !strings.Contains(err.Error(), "billing keeps the funds") {
 			t.Errorf("deposit into the ledger: %v", err)
 		}
+		if _, err := b.partner.Run(testContext(t), "ledger", "statement", b.user, "--from", time.Now().UTC().Format(time.RFC3339)); err == nil || !strings.Contains(err.Error(), "billing keeps the funds, and the statements") {
+			t.Errorf("statement of the ledger: %v", err)
+		}
 		b.money("700.00", "0.00", "300.00", "300.00")
+
+		// What is looked at is what the billing says, and what is not here is said to be there.
+		panel := b.panel("payments:read")
+		panel.shows("/v1/accounts/"+b.user, http.StatusOK, `"available":"700.00"`)
+		panel.shows("/v1/accounts/"+b.user+"/statement", http.StatusNotFound, "urn:partnerkit:problem:funds-kept-elsewhere")
+		panel.shows("/console/accounts", http.StatusOK, "billing keeps the funds", "700.00", "The billing does not say")
+		panel.shows("/console/accounts/"+b.user, http.StatusOK, "billing keeps the funds", "700.00")
 	})
 }
 

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/partnerkit/partnerkit/internal/stage"
 )
 
 // reconciled is a comparison as commands and API show it.
@@ -53,17 +55,32 @@ func TestReconcile(t *testing.T) {
 		}
 
 		// What was compared is kept.
-		token := w.run("token", "mint", "--name", "panel", "--scope", "payments:read")
-		req, err := http.NewRequestWithContext(testContext(t), http.MethodGet, w.adapter.URL+"/v1/reconciliation?result=differs&date="+today, nil)
-		must(t, err)
-		req.Header.Set("Authorization", "Bearer "+token)
-		res, err := http.DefaultClient.Do(req)
-		must(t, err)
-		defer func() { _ = res.Body.Close() }()
+		w.kill()
+		w.start("ADAPTER_PLATFORM_ZONE=UTC", "ADAPTER_RECONCILE_AT=off", "ADAPTER_SETTLE=1ms")
+		clerk := w.panel("payments:read,payments:write")
+		status, body := clerk.asks(http.MethodGet, "/v1/reconciliation?result=differs&date="+today, "")
 		var stored struct{ Days []reconciled }
-		must(t, json.NewDecoder(res.Body).Decode(&stored))
-		if diff := cmp.Diff(days, stored.Days); res.StatusCode != http.StatusOK || diff != "" {
-			t.Errorf("status %d, printed and stored differ:\n%s", res.StatusCode, diff)
+		must(t, json.Unmarshal([]byte(body), &stored))
+		if diff := cmp.Diff(days, stored.Days); status != http.StatusOK || diff != "" {
+			t.Errorf("status %d, printed and stored differ:\n%s", status, diff)
 		}
+
+		// The console shows it, and has another day compared, of which nothing is known yet.
+		clerk.shows("/console/reconciliation/"+today, http.StatusOK, "1 of 1 users differs", "70.00 that no payment explains")
+		clerk.shows("/console/reconciliation/"+today+".csv?result=all", http.StatusOK, today+","+w.user+",differs,")
+		before := time.Now().UTC().AddDate(0, 0, -1).Format(time.DateOnly)
+		if status, body := w.panel("payments:read").asks(http.MethodPost, "/console/reconciliation", "date="+before); status != http.StatusForbidden {
+			t.Errorf("asked for by a reader: %d\n%s", status, body)
+		}
+		if status, body := clerk.asks(http.MethodPost, "/console/reconciliation", "date="+before); status != http.StatusOK {
+			t.Errorf("asked for: %d\n%s", status, body)
+		}
+		_, err = stage.Until(testContext(t), func() (string, bool, error) {
+			_, body := clerk.asks(http.MethodGet, "/console/reconciliation", "")
+			return body, strings.Contains(body, before+" has been compared"), nil
+		})
+		must(t, err)
+		clerk.shows("/console/reconciliation/"+before, http.StatusOK, "1 user agrees")
+		w.panel("admin").shows("/console/audit?what=reconcile", http.StatusOK, "date/", "panel of payments:read,payments:write")
 	})
 }

@@ -144,6 +144,44 @@ func get(address string) (status int, body string, err error) {
 	return res.StatusCode, string(raw), err
 }
 
+// panel is somebody who holds a token, at the API and at the console.
+type panel struct {
+	*world
+	token string
+}
+
+func (w *world) panel(scopes string) panel {
+	w.t.Helper()
+	return panel{w, w.run("token", "mint", "--name", "panel of "+scopes, "--scope", scopes)}
+}
+
+// asks makes a request and follows where the answer leads.
+func (p panel) asks(verb, path, form string) (status int, body string) {
+	p.t.Helper()
+	r, err := http.NewRequestWithContext(testContext(p.t), verb, p.adapter.URL+path, strings.NewReader(form))
+	must(p.t, err)
+	r.Header.Set("Authorization", "Bearer "+p.token)
+	r.Header.Set("Cookie", "partnerkit_console="+p.token)
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	res, err := http.DefaultClient.Do(r)
+	must(p.t, err)
+	defer func() { _ = res.Body.Close() }()
+	raw, err := io.ReadAll(res.Body)
+	must(p.t, err)
+	return res.StatusCode, string(raw)
+}
+
+// shows checks what a GET is answered with.
+func (p panel) shows(path string, status int, words ...string) {
+	p.t.Helper()
+	got, body := p.asks(http.MethodGet, path, "")
+	for _, word := range words {
+		if got != status || !strings.Contains(body, word) {
+			p.t.Errorf("%s: %d, want %d and %q in\n%s", path, got, status, word, body)
+		}
+	}
+}
+
 // run runs a command of the adapter.
 func (w *world) run(args ...string) string {
 	w.t.Helper()

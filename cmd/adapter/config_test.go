@@ -41,6 +41,14 @@ func TestServeNamesEveryFaultAtOnce(t *testing.T) {
 	}
 }
 
+// What a payin brings has no place where the partner's billing keeps the funds.
+func TestBillingTakesNoPayins(t *testing.T) {
+	_, _, stderr := adapterRun(t, "serve", "--funds", "billing", "--anymoney-url", "https://api.any.money/")
+	if !strings.Contains(stderr, "--funds=billing: does not go with --anymoney-url") || !strings.Contains(stderr, "leave out --anymoney-url") {
+		t.Errorf("it is not said in\n%s", stderr)
+	}
+}
+
 // Any.Money is off without an address; with one, everything else is asked for.
 func TestAnymoneyIsWholeOrOff(t *testing.T) {
 	for name, tt := range map[string]struct {

@@ -46,7 +46,7 @@ func (f fundsFlags) faults(payins bool) (faults []error) {
 		return append(faults, errors.New("--funds: must be ledger or billing"))
 	}
 	if payins {
-		faults = append(faults, errors.New("--funds=billing: has no place for Any.Money's payins yet, which credit users in the ledger; leave out --anymoney-url"))
+		faults = append(faults, errors.New("--funds=billing: does not go with --anymoney-url: Any.Money's payins credit users in the ledger here, and the billing knows nothing of them; leave out --anymoney-url, or keep the funds in the ledger"))
 	}
 	if err := checkURL(f.BillingURL); err != nil {
 		faults = append(faults, fmt.Errorf("--billing-url: %w", err))

@@ -158,8 +158,14 @@ func (c statementCmd) Run(ctx context.Context, out io.Writer, log *slog.Logger) 
 	if err != nil {
 		return err
 	}
-	if kept, err := st.Funds(ctx); len(transfers) == 0 && (err != nil || kept != store.Ledger) { // what moved before the billing took over is here
-		return errors.Join(err, fmt.Errorf("the %s keeps the funds, and the statements with them", kept))
+	kept, err := st.Funds(ctx)
+	switch {
+	case err != nil:
+		return err
+	case kept != store.Ledger && len(transfers) == 0:
+		return fmt.Errorf("the %s keeps the funds, and the statements with them", kept)
+	case kept != store.Ledger:
+		log.WarnContext(ctx, fmt.Sprintf("the %s keeps the funds, and the statements with them: this is what moved here before", kept))
 	}
 	type row struct {
 		Num       int64  `json:"num"`

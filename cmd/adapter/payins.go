@@ -102,6 +102,9 @@ type createPayinCmd struct {
 // Run makes an order.
 func (c createPayinCmd) Run(ctx context.Context, out io.Writer, log *slog.Logger, by operator) error {
 	return c.use(ctx, log, func(payins *anymoney.Payins, st *store.Store) error {
+		if kept, err := st.Funds(ctx); err != nil || kept != store.Ledger {
+			return errors.Join(err, fmt.Errorf("the %s keeps the funds: what a payin brings would be credited to nobody", kept))
+		}
 		var p adapter.Payin
 		err := by.act(ctx, st, "user/"+c.User, fmt.Sprintf("%s %s through %s", c.Amount, c.Curr, c.Payway), func(ctx context.Context) (err error) {
 			p, _, err = payins.Create(ctx, adapter.PayinRequest{

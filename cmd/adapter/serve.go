@@ -148,7 +148,7 @@ func (c serveCmd) Run(ctx context.Context, log *slog.Logger) (err error) {
 		metrics.Reconciled(r)
 		if r.Result == adapter.ReconcileDiffers { // one alert for a day, however many users it concerns
 			day := r.Date.Format(time.DateOnly)
-			alerts.Raise(adapter.CauseDifference+" "+day, fmt.Sprintf("the platform's books of %s differ from ours, first for user %s: %s; see adapter reconcile --date %s", day, r.User, r.Text, day))
+			alerts.Raise(adapter.CauseDifference+" "+day, fmt.Sprintf("the platform's books of %s differ from ours, first for user %s: %s; see /console/reconciliation/%s", day, r.User, r.Text, day))
 		}
 	}
 	var daily *reconcile.Daily // nil where nothing is worked on
