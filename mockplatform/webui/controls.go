@@ -5,9 +5,11 @@ import (
 	"encoding/json"
 	"maps"
 	"net/http"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/partnerkit/partnerkit/internal/page"
@@ -25,6 +27,17 @@ type controlsPage struct {
 	Rule    string // as it was typed
 	Groups  []settingGroup
 	Problem *problem
+
+	Snapshots  []string
+	Namespaces []string
+}
+
+// Root leads from a page to the pages of the first world.
+func (f frame) Root() string {
+	if f.Namespace == "" {
+		return ""
+	}
+	return "../../"
 }
 
 // faults is what GET /faults answers.
@@ -83,20 +96,39 @@ func (h *handler) controls(w http.ResponseWriter, r *http.Request) {
 		if err := r.ParseForm(); err != nil {
 			p.Problem = &problem{Status: http.StatusBadRequest, Detail: err.Error()}
 		} else if p.Problem = h.control(r); p.Problem == nil {
-			seeOther(w, p.With())
+			seeOther(w, p.after(r))
 			return
 		}
 		p.Rule = r.PostForm.Get("rule")
 	}
 	p.Clock = h.Clock.State()
-	if fault := h.call(r.Context(), http.MethodGet, "/faults", nil, &p.Faults); fault != nil {
-		p.Problem = fault
+	for path, into := range map[string]any{
+		"/faults":    &p.Faults,
+		"/snapshots": &struct{ Snapshots *[]string }{&p.Snapshots},
+		"/ns":        &struct{ Namespaces *[]string }{&p.Namespaces},
+	} {
+		if fault := h.call(r.Context(), http.MethodGet, path, nil, into); fault != nil {
+			p.Problem = fault
+		}
 	}
 	var fault *problem
-	if p.Groups, fault = h.settings(r); fault != nil {
+	if p.Groups, fault = h.settings(r, p.Lang); fault != nil {
 		p.Problem = fault
 	}
 	h.render(w, p.Problem, "controls", p)
+}
+
+// after is where a form leads once it was carried out: into the namespace that was made, out
+// of the one that is no more.
+func (p *controlsPage) after(r *http.Request) string {
+	name := r.PostForm.Get("name")
+	switch do := r.PostForm.Get("do"); {
+	case do == "make":
+		return p.Root() + "ns/" + url.PathEscape(name) + "/controls" + p.With()
+	case do == "drop" && name == p.Namespace:
+		return p.Root() + "controls" + p.With()
+	}
+	return p.With()
 }
 
 // view reads the reader's wishes.
@@ -158,6 +190,7 @@ func seeOther(w http.ResponseWriter, address string) {
 // control carries out what a form of the page asks for.
 func (h *handler) control(r *http.Request) *problem {
 	ctx, form := r.Context(), r.PostForm
+	name := url.PathEscape(form.Get("name"))
 	number := func(name string) json.RawMessage {
 		return json.RawMessage(cmp.Or(strings.TrimSpace(form.Get(name)), "null"))
 	}
@@ -185,6 +218,16 @@ func (h *handler) control(r *http.Request) *problem {
 		return h.call(ctx, http.MethodDelete, path, nil, nil)
 	case "reset":
 		return h.call(ctx, http.MethodPost, "/reset", nil, nil)
+	case "snapshot":
+		return h.call(ctx, http.MethodPost, "/snapshots/"+name, nil, nil)
+	case "restore":
+		return h.call(ctx, http.MethodPost, "/snapshots/"+name+"/restore", nil, nil)
+	case "forget":
+		return h.call(ctx, http.MethodDelete, "/snapshots/"+name, nil, nil)
+	case "make":
+		return h.call(ctx, http.MethodPut, "/ns/"+name, nil, nil)
+	case "drop":
+		return h.call(ctx, http.MethodDelete, "/ns/"+name, nil, nil)
 	case "settings":
 		return h.change(r)
 	}
@@ -214,9 +257,21 @@ func (s schema) word() string {
 	return word
 }
 
+// russian is what the API's document says of settings, in Russian, by their paths.
+var russian = sync.OnceValue(func() (docs map[string]string) {
+	text, err := files.ReadFile("page/settings.ru.json")
+	if err == nil {
+		err = json.Unmarshal(text, &docs)
+	}
+	if err != nil {
+		panic(err) // what is embedded can be read
+	}
+	return docs
+})
+
 // settings returns every switch with its value, as GET /settings and the API's document have
 // them: a new one shows up here by itself.
-func (h *handler) settings(r *http.Request) ([]settingGroup, *problem) {
+func (h *handler) settings(r *http.Request, lang page.Lang) ([]settingGroup, *problem) {
 	var document struct {
 		Paths map[string]map[string]struct {
 			Responses map[string]struct {
@@ -257,6 +312,13 @@ func (h *handler) settings(r *http.Request) ([]settingGroup, *problem) {
 	}
 	if len(common.Fields) > 0 {
 		groups = append(groups, common)
+	}
+	if lang == page.RU {
+		for _, g := range groups {
+			for i := range g.Fields {
+				g.Fields[i].Doc = cmp.Or(russian()[g.Fields[i].Path], g.Fields[i].Doc)
+			}
+		}
 	}
 	return groups, nil
 }
@@ -307,7 +369,7 @@ func shown(value any) string {
 
 // change sends what a form changes of the settings, and nothing else.
 func (h *handler) change(r *http.Request) *problem {
-	groups, p := h.settings(r)
+	groups, p := h.settings(r, page.EN)
 	if p != nil {
 		return p
 	}

@@ -3,13 +3,17 @@ package webui_test
 import (
 	"context"
 	"encoding/json"
+	"html"
 	"io"
 	"net/http"
 	"net/url"
+	"os"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
 
+	wire "github.com/partnerkit/partnerkit/contract/integra"
 	"github.com/partnerkit/partnerkit/internal/page/pagetest"
 	"github.com/partnerkit/partnerkit/mockplatform"
 	"github.com/partnerkit/partnerkit/mockplatform/clock"
@@ -107,6 +111,64 @@ func TestFaultButtons(t *testing.T) {
 	}
 	if n := len(w.platform.Faults().List()); n != 0 {
 		t.Errorf("%d rules after refusals", n)
+	}
+}
+
+// Every setting is explained in Russian as well, and nothing is that there is not.
+func TestSettingsInRussian(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	text, err := os.ReadFile("page/settings.ru.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var docs map[string]string
+	if err := json.Unmarshal(text, &docs); err != nil {
+		t.Fatal(err)
+	}
+	_, page := w.get("/controls?lang=ru")
+	page = html.UnescapeString(page)
+	fields := regexp.MustCompile(`name="((?:integra|robokassa)\.[^"]+|magic_amounts)"`).FindAllStringSubmatch(page, -1)
+	for _, f := range fields {
+		if doc := docs[f[1]]; doc == "" || !strings.Contains(page, ">"+doc+"<") {
+			t.Errorf("page/settings.ru.json does not say what %s is, or the page does not", f[1])
+		}
+		delete(docs, f[1])
+	}
+	for path := range docs {
+		t.Errorf("page/settings.ru.json has %s, which is no setting", path)
+	}
+}
+
+// Snapshots are taken, gone back to and forgotten; namespaces are made, gone to and ended.
+func TestWorldButtons(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.ok("/controls", url.Values{"do": {"snapshot"}, "name": {"before"}})
+	if _, err := w.platform.Integra().Register(mockplatform.DemoPartner.Hash, wire.CreateUserArgs{Username: "late", Hash: strings.Repeat("1", 32)}); err != nil {
+		t.Fatal(err)
+	}
+	if body := w.ok("/controls", url.Values{"do": {"restore"}, "name": {"before"}}); !strings.Contains(body, "<strong>before</strong>") {
+		t.Error("the snapshot is not listed")
+	}
+	if n := len(w.platform.Integra().Users()); n != 1 {
+		t.Errorf("%d users after going back; want 1", n)
+	}
+	w.ok("/controls", url.Values{"do": {"forget"}, "name": {"before"}})
+	if body := w.ok("/controls", url.Values{"do": {"make"}, "name": {"mine"}}); !strings.Contains(body, "/ mine") || !strings.Contains(body, `href="../../ns/mine/controls"`) {
+		t.Error("making a namespace does not lead into it")
+	}
+	w.has("/controls", `href="ns/mine/controls"`)
+	if body := w.ok("/ns/mine/controls", url.Values{"do": {"drop"}, "name": {"mine"}}); strings.Contains(body, "mine") {
+		t.Error("after its end the namespace is still there")
+	}
+	for _, bad := range []url.Values{
+		{"do": {"snapshot"}, "name": {"a b"}}, {"do": {"snapshot"}, "name": {""}}, {"do": {"restore"}, "name": {"before"}},
+		{"do": {"forget"}, "name": {"before"}}, {"do": {"make"}, "name": {"ns/mine"}}, {"do": {"make"}, "name": {".."}}, {"do": {"drop"}, "name": {"mine"}},
+	} {
+		if status, body := w.form("/controls", bad); status < 400 || status > 499 || !strings.Contains(body, `role="alert"`) {
+			t.Errorf("%v: %d, want a refusal on the page", bad, status)
+		}
 	}
 }
 
