@@ -78,6 +78,62 @@ func standIn(ctx context.Context, rep *report, bin stage.Binaries) error {
 	rep.row("  p99", "", "%s", ms(quantile(bare.latencies, .99)))
 	m.rows(rep, len(bare.latencies), "")
 	rep.row("stateful calls of the limit", "", "%.0f %%", 100*calls.rate()/bare.rate())
+	return crowded(ctx, rep, bin)
+}
+
+// crowded measures what a call costs where much is going on, against where hardly anything is:
+// open payments, each with its timer, and armed rules about other users' calls of the same
+// method, each of which has to be passed over.
+func crowded(ctx context.Context, rep *report, bin stage.Binaries) error {
+	var cost [2]float64
+	for i, crowd := range []struct{ payments, faults int }{{1, 1}, {10_000, 1_000}} {
+		platform, err := stage.StartPlatform(ctx, bin, nil, "--seed", "1")
+		if err != nil {
+			return err
+		}
+		requests, err := payers(ctx, platform)
+		if err != nil {
+			return err
+		}
+		if err := gather(ctx, platform, crowd.payments, crowd.faults); err != nil {
+			return err
+		}
+		m, err := startMeter(party{name: "stand-in", pid: platform.PID()})
+		if err != nil {
+			return err
+		}
+		calls, err := measured(ctx, rep, strings.TrimPrefix(platform.URL, "http://"), requests)
+		if err := errors.Join(err, m.stop()); err != nil {
+			return err
+		}
+		cost[i] = perCall(m.used[0], len(calls.latencies))
+		rep.row(fmt.Sprintf("with payments %d, faults %d", crowd.payments, crowd.faults), "", "%.0f µs", cost[i])
+		if err := platform.Stop(time.Minute); err != nil {
+			return err
+		}
+	}
+	rep.row("  the crowd costs", "≤ 1.5", "%.2f ×", cost[1]/cost[0])
+	return nil
+}
+
+// gather opens payments of the payers, and arms rules that are about nobody of them.
+func gather(ctx context.Context, platform *stage.Platform, payments, faults int) error {
+	rules := make([]map[string]any, faults)
+	for i := range rules {
+		rules[i] = map[string]any{
+			"match": map[string]any{"protocol": "integra", "method": integra.DoPayment, "user": fmt.Sprintf("%032x", i+1<<40)},
+			"act":   map[string]any{"do": "drop_after"},
+		}
+	}
+	if err := platform.Do(ctx, http.MethodPost, "/faults", map[string]any{"rules": rules}, nil); err != nil {
+		return err
+	}
+	for i := range payments {
+		path := fmt.Sprintf("/integra/users/%032d/topups", i%connections)
+		if err := platform.Do(ctx, http.MethodPost, path, map[string]string{"amount": "1", "via": "robokassa"}, nil); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 
