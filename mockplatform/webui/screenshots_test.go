@@ -43,6 +43,11 @@ func TestScreenshots(t *testing.T) {
 	tab.Until(`document.querySelector(".drawer")`)
 	save("journal-exchange.png", tab.View())
 
+	_, number := w.card("100.50")
+	tab = b.Open(t, w.platform.ControlURL()+"/operations?of=integra&id="+number, wide)
+	tab.Until(`document.querySelector("[data-live=on]")`)
+	save("operation.png", tab.Shot())
+
 	wide.Lang, wide.Dark = "ru", true
 	tab = b.Open(t, journal+"?"+url.Values{"payment": {confirmed}}.Encode(), wide)
 	tab.Click(`.arrow[aria-label*="100,51"] .label`)

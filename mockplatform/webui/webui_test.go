@@ -267,12 +267,13 @@ func TestOpen(t *testing.T) {
 		e.Method, e.Direction = "notify", journal.Out
 		e.Request = []byte("GET /n?id=p1&token=very-secret-token-0123 HTTP/1.1\r\nHost: partner\r\n\r\n")
 		e.Response = []byte("HTTP/1.1 500 Internal Server Error\r\n\r\nvery-secret-token-0123")
-		e.Status, e.Cut = 500, true
+		e.Status, e.Cut, e.Fault = 500, true, "f1 status"
+		e.Diagnosis = &journal.Diagnosis{Cause: journal.CauseCase, Hint: "letters of another case", Got: "A very-secret-token-0123", Want: "a"}
 		e.Verdict = journal.Verdict{Check: "acknowledged", Code: 7, Detail: "answered 500 with very-secret-token-0123"}
 	})
 	code, doc, _ := d.get(fmt.Sprintf("/?user=u1&open=%d", e.Seq))
 	got := textOf(byID(doc, "drawer"))
-	for _, want := range []string{"notify", "Integra → Partner", "acknowledged", "answered 500 with", "HTTP status 500", "id: p1", "GET /n?id=p1&token=", "first 64 KiB"} {
+	for _, want := range []string{"notify", "Integra → Partner", "acknowledged", "answered 500 with", "HTTP status 500", "id: p1", "GET /n?id=p1&token=", "first 64 KiB", "letters of another case", "Should have been a", "f1 status"} {
 		if !strings.Contains(got, want) {
 			t.Errorf("the drawer says %q; want %q", got, want)
 		}
