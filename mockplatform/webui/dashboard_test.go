@@ -163,8 +163,13 @@ func TestWorldButtons(t *testing.T) {
 		t.Error("after its end the namespace is still there")
 	}
 	for _, bad := range []url.Values{
-		{"do": {"snapshot"}, "name": {"a b"}}, {"do": {"snapshot"}, "name": {""}}, {"do": {"restore"}, "name": {"before"}},
-		{"do": {"forget"}, "name": {"before"}}, {"do": {"make"}, "name": {"ns/mine"}}, {"do": {"make"}, "name": {".."}}, {"do": {"drop"}, "name": {"mine"}},
+		{"do": {"snapshot"}, "name": {"a b"}},
+		{"do": {"snapshot"}, "name": {""}},
+		{"do": {"restore"}, "name": {"before"}},
+		{"do": {"forget"}, "name": {"before"}},
+		{"do": {"make"}, "name": {"ns/mine"}},
+		{"do": {"make"}, "name": {".."}},
+		{"do": {"drop"}, "name": {"mine"}},
 	} {
 		if status, body := w.form("/controls", bad); status < 400 || status > 499 || !strings.Contains(body, `role="alert"`) {
 			t.Errorf("%v: %d, want a refusal on the page", bad, status)
