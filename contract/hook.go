@@ -240,6 +240,8 @@ func (h *targetHook) send(ctx context.Context, op, verb, address string, message
 	switch {
 	case err != nil:
 		return nil, fmt.Errorf("%s %s: %w", verb, address, err)
+	case res.StatusCode/100 == 2 && len(bytes.TrimSpace(out)) > 0 && !json.Valid(out):
+		return nil, fmt.Errorf("%s %s: the answer is no JSON: %s", verb, address, oneLine(string(out), 200))
 	case res.StatusCode/100 == 2:
 		return out, nil
 	case (op == opPay || op == opRefund) && (res.StatusCode == http.StatusPaymentRequired || res.StatusCode == http.StatusConflict || res.StatusCode == http.StatusUnprocessableEntity):

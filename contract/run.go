@@ -336,6 +336,23 @@ func (r *runner) people(ctx context.Context) error {
 			return fmt.Errorf("users of %s: %w", t.check.ID, t.broken)
 		}
 	}
+	return r.books(ctx)
+}
+
+// books asks whether the hook shows what it was given: with a hook that lies, every check
+// would fail, and none of them would say why.
+func (r *runner) books(ctx context.Context) error {
+	for _, t := range r.ts {
+		if t == nil || len(t.users) == 0 || t.users[0].funds.IsZero() {
+			continue
+		}
+		u := t.users[0]
+		available, reserved, err := u.balance(ctx)
+		if err == nil && (available != u.funds || !reserved.IsZero()) {
+			err = fmt.Errorf("hook balance: %s available and %s reserved of a new user who was given %s by the hook's deposit", available.Text(), reserved.Text(), u.funds.Text())
+		}
+		return err
+	}
 	return nil
 }
 

@@ -2,8 +2,10 @@ package contract
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"net/http"
 	"net/url"
@@ -261,9 +263,14 @@ func ParseTarget(text []byte, env func(string) (string, bool)) (*Target, error) 
 	var t Target
 	decoder := yaml.NewDecoder(bytes.NewReader(filled))
 	decoder.KnownFields(true)
-	if err := decoder.Decode(&t); err != nil {
+	switch err := decoder.Decode(&t); {
+	case errors.Is(err, io.EOF):
+		faults = append(faults, "the file is empty")
+	case err != nil:
 		faults = append(faults, yamlFaults(err)...)
-	} else {
+	case !errors.Is(decoder.Decode(new(yaml.Node)), io.EOF):
+		faults = append(faults, "---: a file is one target, and this begins another")
+	default:
 		faults = append(faults, t.faults()...)
 	}
 	if len(faults) > 0 {
@@ -272,17 +279,37 @@ func ParseTarget(text []byte, env func(string) (string, bool)) (*Target, error) 
 	return &t, nil
 }
 
+var (
+	otherType = regexp.MustCompile("^line (\\d+): cannot unmarshal !!(\\w+)(?: `(.*)`)? into (.+)$")
+	// yamlWords are YAML's types, and typeWords the file's, in words.
+	yamlWords = map[string]string{"str": "a text", "seq": "a list", "map": "keys with values", "int": "a number", "float": "a number", "bool": "true or false", "null": "nothing"}
+	typeWords = map[string]string{
+		"string": "a text", "[]string": "a list of texts, such as a command's words", "[][]string": "a list of commands, each a list of words", "bool": "true or false",
+		"time.Duration": "a time such as 5s or 1m", "time.Time": "a day such as 2026-12-31", "map[string]string": "names with texts", "[]contract.Deviation": "a list of deviations",
+	}
+)
+
 var unknownKey = regexp.MustCompile(`^line (\d+): field (.+) not found in type contract\.(\w+)$`)
 
 // yamlFaults turns the decoder's words into ours: the line, the key, and what was possible.
 func yamlFaults(err error) (faults []string) {
 	var wrong *yaml.TypeError
 	if !errors.As(err, &wrong) {
+		var day *time.ParseError
+		if errors.As(err, &day) {
+			return []string{fmt.Sprintf("accept, until: %q is no day such as 2026-12-31", day.Value)}
+		}
 		return []string{strings.TrimPrefix(err.Error(), "yaml: ")}
 	}
 	for _, text := range wrong.Errors {
 		if m := unknownKey.FindStringSubmatch(text); m != nil {
 			text = fmt.Sprintf("line %s: %q is no key here; possible are %s", m[1], m[2], strings.Join(keysOf(m[3], reflect.TypeFor[Target]()), ", "))
+		} else if m := otherType.FindStringSubmatch(text); m != nil {
+			want := typeWords[m[4]]
+			if name, ok := strings.CutPrefix(m[4], "contract."); ok && want == "" {
+				want = "the keys " + strings.Join(keysOf(name, reflect.TypeFor[Target]()), ", ")
+			}
+			text = fmt.Sprintf("line %s: here is %s where %s must be", m[1], strings.TrimSpace(yamlWords[m[2]]+" "+m[3]), cmp.Or(want, "something else"))
 		}
 		faults = append(faults, text)
 	}

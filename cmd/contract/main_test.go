@@ -50,9 +50,20 @@ func TestBadInput(t *testing.T) {
 	const hook = `{adopt: ["true"], deposit: ["true"], balance: [HOOK]}`
 	nothing := httptest.NewServer(http.NotFoundHandler())
 	t.Cleanup(nothing.Close)
+	page := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("<html>Log in</html>")) }))
+	t.Cleanup(page.Close)
+	endless := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		for r.Context().Err() == nil {
+			if _, err := w.Write(make([]byte, 1<<16)); err != nil {
+				return
+			}
+		}
+	}))
+	t.Cleanup(endless.Close)
 	adapter := func(hook, rest string) string {
 		return "adapter:\n  notify_url: " + nothing.URL + "/{id}/{amount}\n  users: adopt\n  hook: " + hook + "\nstand_in: {listen: '127.0.0.1:0'}\n" + rest
 	}
+	lying := adapter(`{adopt: ["true"], deposit: ["true"], balance: [echo, "7"]}`, "")
 	for _, tt := range []struct {
 		name, target string
 		args         []string
@@ -62,10 +73,13 @@ func TestBadInput(t *testing.T) {
 		{"unknown key", "adaptor: {}", nil, `"adaptor" is no key here; possible are name, adapter, platform`},
 		{"a check that is not there", adapter(hook, ""), []string{"--only", "INT-NOPE"}, `"INT-NOPE" names no check`},
 		{"a hook that fails", adapter(`{adopt: ["sh", -c, "echo the database is down >&2; exit 3"], deposit: ["true"], balance: ["true"]}`, ""), []string{"--only", "INT-NOTIFY-01"}, "hook adopt: sh -c echo the database is down >&2; exit 3: exit status 3: the database is down"},
+		{"a hook that loses deposits", lying, []string{"--only", "INT-NOTIFY-01"}, "hook balance: 7.00 available and 0.00 reserved of a new user who was given 1000.00"},
 		{"a hook that hangs", adapter(`{adopt: [sleep, "100"], deposit: ["true"], balance: ["true"]}`, "limits: {hook: 50ms}"), []string{"--only", "INT-NOTIFY-01"}, "hook adopt: no answer within 50ms"},
 		{"a hook that is not there", adapter(`{adopt: [/no/such/program], deposit: ["true"], balance: ["true"]}`, ""), []string{"--only", "INT-NOTIFY-01"}, "/no/such/program"},
 		{"a hook that floods", adapter(`{adopt: [sh, -c, "head -c 3000000 /dev/zero"], deposit: ["true"], balance: ["true"]}`, ""), []string{"--only", "INT-NOTIFY-01"}, "sh printed more than 1 MiB"},
 		{"a hook URL that nobody serves", adapter(`{url: "http://127.0.0.1:1/hook", operations: [adopt, deposit, balance]}`, ""), []string{"--only", "INT-NOTIFY-01"}, "hook adopt: Post \"http://127.0.0.1:1/hook\""},
+		{"a hook that shows a page", adapter(`{url: "`+page.URL+`", operations: [adopt, deposit, balance]}`, ""), []string{"--only", "INT-NOTIFY-01"}, "hook adopt: POST " + page.URL + ": the answer is no JSON: <html>Log in</html>"},
+		{"a hook whose answer never ends", adapter(`{url: "`+endless.URL+`", operations: [adopt, deposit, balance]}`, ""), []string{"--only", "INT-NOTIFY-01"}, "hook adopt: POST " + endless.URL + ": the answer is longer than 1 MiB"},
 		{"a request that is refused", adapter(`{adopt: ["true"], deposit: ["true"], requests: {adopt: {post: "`+nothing.URL+`/users/{user}"}, balance: {get: "`+nothing.URL+`"}}}`, ""), []string{"--only", "INT-NOTIFY-01"}, "hook adopt: POST " + nothing.URL + "/users/"},
 		{"a token that cannot be had", adapter(`{token: [sh, -c, "echo locked >&2; exit 1"], deposit: ["true"], requests: {adopt: {post: "`+nothing.URL+`"}, balance: {get: "`+nothing.URL+`"}}}`, ""), []string{"--only", "INT-NOTIFY-01"}, "hook adopt: adapter.hook.token: sh -c echo locked >&2; exit 1: exit status 1: locked"},
 		{"a stand-in that nobody serves", adapter(hook, ""), []string{"--platform", "http://127.0.0.1:1"}, "control API http://127.0.0.1:1"},
