@@ -102,11 +102,16 @@ func introduce(ctx context.Context, world *control, p *PlatformTarget) error {
 		}
 		errs = append(errs, world.do(ctx, http.MethodPatch, "/anymoney/config", map[string]any{"merchants": map[string]any{a.Merchant: keys}}, nil))
 	}
-	if r := p.Robokassa; r != nil {
-		errs = append(errs, world.do(ctx, http.MethodPut, "/robokassa/shops/"+url.PathEscape(r.Login), map[string]string{
-			"password1": r.Password1, "password2": r.Password2, "password3": r.Password3,
-			"test_password1": r.TestPassword1, "test_password2": r.TestPassword2, "hash": r.Hash,
-		}, nil))
+	if p.Robokassa != nil {
+		errs = append(errs, world.shop(ctx, p.Robokassa))
 	}
 	return errors.Join(errs...)
+}
+
+// shop makes a shop known.
+func (c *control) shop(ctx context.Context, r *RobokassaTarget) error {
+	return c.do(ctx, http.MethodPut, "/robokassa/shops/"+url.PathEscape(r.Login), map[string]string{
+		"password1": r.Password1, "password2": r.Password2, "password3": r.Password3,
+		"test_password1": r.TestPassword1, "test_password2": r.TestPassword2, "hash": r.Hash,
+	}, nil)
 }

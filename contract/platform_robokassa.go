@@ -1,6 +1,7 @@
 package contract
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -18,6 +19,18 @@ import (
 )
 
 var robokassaAreas = []Area{
+	{
+		ID: "PR-CALL", Title: Text{"Robokassa: calls for any shop", "Robokassa: вызовы для любого магазина"},
+		Why: Text{
+			"These hold for every shop and change nothing, so they can be tried at the real one.",
+			"Эти правила действуют для любого магазина и ничего не меняют, поэтому их можно проверить и на настоящей платформе.",
+		},
+		Mend: Text{
+			"Refuse by the code of the reason, whoever asks.",
+			"Отвергайте с кодом причины, кто бы ни спрашивал.",
+		},
+		Example: "GET /Merchant/WebService/Service.asmx/OpStateExt?MerchantLogin=nobody&… → <Result><Code>2</Code>…",
+	},
 	{
 		ID: "PR-SIGN", Title: Text{"Robokassa: signatures, to the letter", "Robokassa: подписи, дословно"},
 		Why: Text{
@@ -124,7 +137,7 @@ var robokassaVectors = sync.OnceValue(func() robokassaFile {
 })
 
 func robokassaChecks() []Check {
-	return slices.Concat(signChecks(), tokenChecks(), pageChecks(), resultChecks(), stateChecks(), holdChecks())
+	return slices.Concat(shopChecks(), signChecks(), tokenChecks(), pageChecks(), resultChecks(), stateChecks(), holdChecks())
 }
 
 // Vectors with an answer of their own: what is refused, and where nothing is documented.
@@ -134,6 +147,48 @@ var (
 	cardVectors     = []string{"pay-32-cof-token", "pay-33-cof-token-resulturl2"} // for CoFPayment
 	widgetVectors   = []string{"pay-39-free-sum-widget"}                          // of a script, which the stand-in has not
 )
+
+// shopChecks are those that need nothing but a shop's login.
+func shopChecks() []Check {
+	// known is the target's shop. A stand-in may not have it yet.
+	known := func(t *T) *RobokassaTarget {
+		p := t.env.target.Platform
+		if t.env.control != nil && !p.ReadOnly {
+			t.set(t.env.control.shop(t.ctx, p.Robokassa))
+		}
+		return p.Robokassa
+	}
+	payment := func(login string) robokassa.Request {
+		return robokassa.Request{Login: login, OutSum: "100.00", InvID: "2147483647", Signature: strings.Repeat("0", 32)}
+	}
+	state := func(t *T, login string, want int) {
+		if code, _, a := t.opState(login, "2147483647", strings.Repeat("0", 32)); code != want {
+			t.failAt(a.index, fmt.Sprintf("Result %d", want), a.String())
+		}
+	}
+	return numbered("PR-CALL", "Robokassa §6, §9", []Need{NeedRobo}, []Check{
+		{Title: Text{"A payment that is wrongly signed is code 29", "Неверно подписанный платёж — код 29"}, Run: func(t *T) {
+			t.page(payment(known(t).Login).Fields().Encode(), robokassa.CodeSignature)
+		}},
+		{Title: Text{"A payment to a shop that is not there is code 26", "Платёж несуществующему магазину — код 26"}, Run: func(t *T) {
+			t.page(payment("nobody-"+t.fresh()).Fields().Encode(), robokassa.CodeNoShop)
+		}},
+		{Title: Text{"OpStateExt with a wrong signature is code 1", "OpStateExt с неверной подписью — код 1"}, Run: func(t *T) {
+			state(t, known(t).Login, 1)
+		}},
+		{Title: Text{"OpStateExt of a shop that is not there is code 2", "OpStateExt несуществующего магазина — код 2"}, Run: func(t *T) {
+			state(t, "nobody-"+t.fresh(), 2)
+		}},
+		{Title: Text{"OpStateExt with the right signature tells nothing of a number that is not there: code 3", "OpStateExt с верной подписью о несуществующем номере не знает: код 3"}, Run: func(t *T) {
+			shop := known(t)
+			algorithm := robokassa.Algorithm(cmp.Or(strings.ToUpper(shop.Hash), string(robokassa.MD5)))
+			signature := robokassa.OpStateBase(shop.Login, "2147483647").Sign(algorithm, robokassa.Password(shop.Password2))
+			if code, _, a := t.opState(shop.Login, "2147483647", signature); code != 3 {
+				t.failAt(a.index, "Result 3", a.String())
+			}
+		}},
+	})
+}
 
 func signChecks() []Check {
 	var checks []Check

@@ -9,6 +9,7 @@ import (
 
 	"github.com/partnerkit/partnerkit/contract"
 	"github.com/partnerkit/partnerkit/mockplatform"
+	"github.com/partnerkit/partnerkit/mockplatform/robokassa"
 )
 
 // standIn is a stand-in as a target.
@@ -38,6 +39,10 @@ func TestSandbox(t *testing.T) {
 	t.Parallel()
 	platform := mockplatform.Start(t)
 	target := standIn(platform)
+	shop := robokassa.Shop{Login: target.Platform.Robokassa.Login, Password1: "Pass1-Live_42", Password2: "Pass2-Live_42"}
+	if err := platform.Robokassa().PutShop(shop); err != nil {
+		t.Fatal(err)
+	}
 	target.Platform.Control, target.Platform.ReadOnly = "", true
 	report, err := contract.Run(t.Context(), target, contract.Options{Seed: 1})
 	if err != nil {
