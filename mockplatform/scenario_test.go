@@ -635,6 +635,7 @@ func FuzzScenario(f *testing.F) {
 		f.Add(yaml)
 	}
 	f.Add([]byte("a: &a {<<: *a, ? [1] : !!binary x}\n"))
+	f.Add([]byte(".: 0\nusers.x[0]: 1\n"))
 	f.Fuzz(func(t *testing.T, yaml []byte) {
 		s, err := mockplatform.Script{File: "fuzz.yaml", Text: yaml, Env: func(string) (string, bool) { return "", false }}.Read()
 		if err == nil {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"reflect"
 	"slices"
 	"strings"
@@ -183,32 +184,25 @@ func validateScenario(value any) error {
 	return nil
 }
 
-// keysAround are the keys that the schema knows beside the last one of a path.
+// keysAround are the keys that the schema knows beside the last one of a path, which it does
+// not know.
 func keysAround(registry huma.Registry, s *huma.Schema, path string) []string {
-	steps := strings.FieldsFunc(path, func(r rune) bool { return r == '.' || r == '[' })
-	for _, step := range steps[:len(steps)-1] {
-		switch s = followed(registry, s); {
-		case s == nil:
-			return nil
-		case strings.HasSuffix(step, "]"):
-			s = s.Items
-		default:
-			s = s.Properties[step]
+	s = followed(registry, s)
+	for _, step := range strings.FieldsFunc(path, func(r rune) bool { return r == '.' || r == '[' }) {
+		next := s.Properties[step]
+		if strings.HasSuffix(step, "]") {
+			next = s.Items
 		}
+		if next == nil {
+			break // the last one, which may have points itself
+		}
+		s = followed(registry, next)
 	}
-	if s = followed(registry, s); s == nil {
-		return nil
-	}
-	keys := make([]string, 0, len(s.Properties))
-	for key := range s.Properties {
-		keys = append(keys, key)
-	}
-	slices.Sort(keys)
-	return keys
+	return slices.Sorted(maps.Keys(s.Properties))
 }
 
 func followed(registry huma.Registry, s *huma.Schema) *huma.Schema {
-	for s != nil && s.Ref != "" {
+	for s.Ref != "" {
 		s = registry.SchemaFromRef(s.Ref)
 	}
 	return s
