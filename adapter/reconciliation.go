@@ -70,3 +70,10 @@ type ReconcileProgress struct {
 	Done, Users int       // compared, of so many; none while it waits
 	Failed      bool      // it ended early; the log says why
 }
+
+// DayDiffers is a day on which the platform's books differ from ours.
+type DayDiffers struct {
+	Day   string // 2006-01-02
+	Users int64  // for whom they differ
+	First string // the first of them
+}

@@ -4,17 +4,18 @@
 // There is one alert for each cause, not for each payment, and one more when the cause is over.
 // Both are rows of an outbox, written before they are sent, and sent until the receiver says
 // 2xx or three days have passed; a restart loses none, and replicas do not send each other's
-// twice at once. A message is signed as Standard Webhooks prescribes, so that any library for
+// twice at once. What can be is read from what is stored, so that a restart forgets no cause
+// either: doubts, refusals, differences. A message is signed as Standard Webhooks prescribes, so that any library for
 // that verifies it. It keeps its webhook-id over all attempts.
 package alert
 
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/partnerkit/partnerkit/adapter"
@@ -29,6 +30,12 @@ type Store interface {
 	DueAlerts(ctx context.Context, n int, next time.Time) ([]adapter.Alert, error)
 	// AlertTried notes what became of an attempt: the alert's NextAt, DeliveredAt and Problem.
 	AlertTried(ctx context.Context, a adapter.Alert) error
+	// Refusals are the newest of the platform's refusals since it last confirmed a payment, up to n.
+	Refusals(ctx context.Context, n int) ([]adapter.Event, error)
+	// Differing are the days that were compared since a time and differ, Agreed those that a
+	// difference was raised for and that agree now.
+	Differing(ctx context.Context, since time.Time) ([]adapter.DayDiffers, error)
+	Agreed(ctx context.Context) (days []string, err error)
 }
 
 // Config is how alerts are sent; zero fields take the defaults.
@@ -51,8 +58,6 @@ type Alerts struct {
 	cfg    Config
 	store  Store
 	caller *outcall.Caller
-
-	refused atomic.Int64 // in a row
 
 	mu   sync.Mutex
 	said map[string]adapter.Alert // the latest of each cause that is not written yet
@@ -104,21 +109,6 @@ func (a *Alerts) say(alert adapter.Alert) {
 	}
 }
 
-// Stepped watches payments for refusals in a row.
-func (a *Alerts) Stepped(p adapter.Payment, e adapter.Event) {
-	switch {
-	case a == nil:
-	case e.Verdict == adapter.Accepted && p.State == adapter.Confirmed:
-		if a.refused.Load() > 0 && a.refused.Swap(0) >= int64(a.cfg.Refusals) {
-			a.End(adapter.CauseRefusals, "the platform confirms payments again")
-		}
-	case e.Verdict == adapter.Refused && (e.Kind == adapter.EventRefused || e.Kind == adapter.EventInDoubt):
-		if n := a.refused.Add(1); n == int64(a.cfg.Refusals) {
-			a.Raise(adapter.CauseRefusals, fmt.Sprintf("the platform refused %d payments in a row, the last, %s, with code %d: %s", n, p.Key.ID, e.Code, e.Detail))
-		}
-	}
-}
-
 // Run writes and sends alerts until ctx is done. What is not sent by then is sent by the next
 // process.
 func (a *Alerts) Run(ctx context.Context) error {
@@ -153,19 +143,58 @@ func (a *Alerts) look(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := a.write(ctx); err != nil {
+	if err := errors.Join(a.refusals(ctx), a.differences(ctx), a.write(ctx)); err != nil {
 		return err
 	}
 	return a.send(ctx)
 }
 
+// refusals looks whether the platform refuses one payment after the other. It counts what is in
+// the histories, whichever process wrote it.
+func (a *Alerts) refusals(ctx context.Context) error {
+	list, err := a.store.Refusals(ctx, a.cfg.Refusals)
+	if err != nil {
+		return err
+	}
+	text := "the platform confirms payments again"
+	if len(list) >= a.cfg.Refusals {
+		last := list[0]
+		text = fmt.Sprintf("the platform refused %d payments in a row, the last, %d, with code %d: %s", len(list), last.Payment, last.Code, last.Detail)
+	}
+	return a.put(ctx, adapter.CauseRefusals, len(list) >= a.cfg.Refusals, text)
+}
+
+// differences raises one alert for a day, however many users it concerns, and ends it when a later
+// comparison, whoever asked for it, finds no difference any more.
+func (a *Alerts) differences(ctx context.Context) error {
+	days, err := a.store.Differing(ctx, a.cfg.Now().Add(-a.cfg.GiveUp))
+	if err != nil {
+		return err
+	}
+	for _, d := range days {
+		text := fmt.Sprintf("the platform's books of %s differ from ours for %d users, the first %s; see /console/reconciliation/%[1]s", d.Day, d.Users, d.First)
+		if err := a.put(ctx, adapter.CauseDifference+" "+d.Day, true, text); err != nil {
+			return err
+		}
+	}
+	agreed, err := a.store.Agreed(ctx)
+	for _, day := range agreed {
+		err = errors.Join(err, a.put(ctx, adapter.CauseDifference+" "+day, false, "the platform's books of "+day+" agree with ours now"))
+	}
+	return err
+}
+
 // counted raises a cause as long as there are n of something, and ends it when there are none.
 func (a *Alerts) counted(ctx context.Context, cause string, n int64, raised, over string) error {
-	alert := adapter.Alert{ID: a.cfg.NewID(), At: a.cfg.Now(), Cause: cause, Over: n == 0, Text: over}
 	if n > 0 {
-		alert.Text = fmt.Sprintf(raised, n)
+		return a.put(ctx, cause, true, fmt.Sprintf(raised, n))
 	}
-	return a.enqueue(ctx, alert)
+	return a.put(ctx, cause, false, over)
+}
+
+// put writes that a cause is there or is over, as of now.
+func (a *Alerts) put(ctx context.Context, cause string, there bool, text string) error {
+	return a.enqueue(ctx, adapter.Alert{ID: a.cfg.NewID(), At: a.cfg.Now(), Cause: cause, Over: !there, Text: text})
 }
 
 func (a *Alerts) enqueue(ctx context.Context, alert adapter.Alert) error {

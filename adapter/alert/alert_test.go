@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -23,6 +24,7 @@ import (
 	"github.com/partnerkit/partnerkit/adapter"
 	"github.com/partnerkit/partnerkit/adapter/adaptertest"
 	"github.com/partnerkit/partnerkit/adapter/store"
+	"github.com/partnerkit/partnerkit/contract/money"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -200,30 +202,82 @@ func TestOneAlertForEachCause(t *testing.T) {
 	})
 }
 
+// Refusals are counted in the histories, across processes and restarts.
 func TestRefusalsInARow(t *testing.T) {
 	t.Parallel()
-	d := newDesk(t)
-	sc := newScene(t, adaptertest.SQLite(t), d.URL)
-	defer sc.run(t)()
-	step := func(state adapter.State, kind adapter.EventKind, v adapter.Verdict) {
-		sc.Stepped(adapter.Payment{State: state, Key: adapter.Key{Platform: "integra", ID: "abc"}}, adapter.Event{Kind: kind, Verdict: v, Code: 7, Detail: "blocked"})
-	}
-	refuse := func() { step(adapter.Declining, adapter.EventRefused, adapter.Refused) }
-	confirm := func() { step(adapter.Confirmed, adapter.EventConfirmed, adapter.Accepted) }
-	refuse()
-	refuse()
-	confirm() // not in a row
-	refuse()
-	step(adapter.Declined, adapter.EventDeclined, adapter.Accepted) // that a decline was taken says nothing
-	refuse()
-	step(adapter.InDoubt, adapter.EventInDoubt, adapter.Refused)
-	m := d.expect(t, "alert.raised", adapter.CauseRefusals)
-	if !strings.Contains(m.Data.Text, "3 payments in a row") || !strings.Contains(m.Data.Text, "blocked") {
-		t.Errorf("it says %q", m.Data.Text)
-	}
-	refuse()
-	confirm()
-	d.expect(t, "alert.over", adapter.CauseRefusals)
+	adaptertest.EachDatabase(t, func(t *testing.T, database string) {
+		d := newDesk(t)
+		sc := newScene(t, database, d.URL)
+		user := adaptertest.AddUser(t, sc.store, 1, 100_00)
+		pay := func(verdicts ...adapter.Verdict) {
+			t.Helper()
+			p, _, err := sc.store.Accept(t.Context(), adaptertest.TopUp(t, user, 1_00, sc.clock.Advance(time.Second)))
+			step := func(s adapter.Step, wrong error) {
+				t.Helper()
+				if err = errors.Join(err, wrong); err == nil {
+					p, err = sc.store.Apply(t.Context(), s)
+				}
+			}
+			step(p.Decide(adaptertest.Policy, sc.clock.Advance(time.Second)))
+			for _, v := range verdicts {
+				step(p.Answered(adapter.Outcome{Verdict: v, Code: 7, Detail: "blocked"}, adaptertest.Policy, sc.clock.Advance(time.Second)))
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		const yes, no, unknown = adapter.Accepted, adapter.Refused, adapter.Unknown
+		pay(no)
+		pay(no)
+		pay(yes) // not in a row
+		pay(no)
+		pay(no, yes) // that a decline was taken says nothing
+		if err := sc.look(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		pay(unknown, no)
+		stop := sc.run(t)
+		m := d.expect(t, "alert.raised", adapter.CauseRefusals)
+		if !strings.Contains(m.Data.Text, "3 payments in a row") || !strings.Contains(m.Data.Text, "blocked") {
+			t.Errorf("it says %q", m.Data.Text)
+		}
+		stop()
+		pay(no)
+		pay(yes)
+		defer sc.run(t)()
+		d.expect(t, "alert.over", adapter.CauseRefusals)
+	})
+}
+
+// A day that differs is one alert, and one more when it agrees.
+func TestDifference(t *testing.T) {
+	t.Parallel()
+	adaptertest.EachDatabase(t, func(t *testing.T, database string) {
+		d := newDesk(t)
+		sc := newScene(t, database, d.URL)
+		defer sc.run(t)()
+		compared := func(day, user int, result adapter.ReconcileResult) {
+			t.Helper()
+			zero := money.New(0, money.RUB)
+			err := sc.store.SaveReconciliation(t.Context(), adapter.Reconciliation{
+				Date: time.Date(2026, 5, day, 0, 0, 0, 0, time.UTC), User: adaptertest.Hash(user), Result: result, At: sc.clock.Now(),
+				Credits: zero, Refunds: zero, Income: zero, Outcome: zero, Difference: zero,
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		compared(1, 1, adapter.ReconcileAgrees)
+		compared(2, 1, adapter.ReconcileDiffers)
+		compared(2, 2, adapter.ReconcileDiffers)
+		d.expect(t, "alert.raised", adapter.CauseDifference+" 2026-05-02")
+		compared(2, 1, adapter.ReconcileAgrees)
+		compared(2, 2, adapter.ReconcileUnread) // nobody knows
+		compared(3, 1, adapter.ReconcileDiffers)
+		d.expect(t, "alert.raised", adapter.CauseDifference+" 2026-05-03")
+		compared(2, 2, adapter.ReconcileAgrees)
+		d.expect(t, "alert.over", adapter.CauseDifference+" 2026-05-02")
+	})
 }
 
 // An alert is sent again under the same name until it is taken, also by the next process, and

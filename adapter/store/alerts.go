@@ -134,3 +134,66 @@ func (s *Store) Alerts(ctx context.Context, before int64, limit int) (list []ada
 	})
 	return list, err
 }
+
+// recentPayments is among how many of the newest payments Refusals looks.
+const recentPayments = 1000
+
+// Refusals returns the newest of the platform's refusals since it last confirmed a payment, the
+// newest first, up to n. It looks at the histories of the newest payments alone, which takes some
+// milliseconds.
+func (s *Store) Refusals(ctx context.Context, n int) (list []adapter.Event, err error) {
+	err = s.db.read(ctx, &stmt{
+		sql: `WITH recent AS (SELECT * FROM events WHERE payment > (SELECT coalesce(max(num), 0) FROM payments) - $1)
+			SELECT ` + eventColumns + ` FROM recent WHERE kind IN ('refused', 'in_doubt')
+			AND at > (SELECT coalesce(max(at), 0) FROM recent WHERE kind = 'confirmed' AND verdict = 'accepted')
+			ORDER BY at DESC, payment DESC LIMIT $2`,
+		args: []any{int64(recentPayments), int64(n)},
+		row: func(scan scanner) error {
+			e, err := scanEvent(scan)
+			list = append(list, e)
+			return err
+		},
+	})
+	if err != nil {
+		return nil, fmt.Errorf("look for refusals: %w", err)
+	}
+	return list, nil
+}
+
+// Differing returns the days that were compared with the platform's books since a time and
+// differ.
+func (s *Store) Differing(ctx context.Context, since time.Time) (days []adapter.DayDiffers, err error) {
+	err = s.db.read(ctx, &stmt{
+		sql:  `SELECT date, count(*), min(user_hash) FROM reconciliations WHERE result = 'differs' AND at >= $1 GROUP BY date ORDER BY date`,
+		args: []any{since.UnixMicro()},
+		row: func(scan scanner) error {
+			var d adapter.DayDiffers
+			err := scan(&d.Day, &d.Users, &d.First)
+			days = append(days, d)
+			return err
+		},
+	})
+	if err != nil {
+		return nil, fmt.Errorf("look for differences: %w", err)
+	}
+	return days, nil
+}
+
+// Agreed returns the days for which a difference is raised and none is known any more.
+func (s *Store) Agreed(ctx context.Context) (days []string, err error) {
+	err = s.db.read(ctx, &stmt{
+		sql: `SELECT substr(cause, length($1) + 1) FROM alert_causes WHERE substr(cause, 1, length($1)) = $1
+			AND NOT EXISTS (SELECT 1 FROM reconciliations WHERE result <> 'agrees' AND date = substr(cause, length($1) + 1))`,
+		args: []any{adapter.CauseDifference + " "},
+		row: func(scan scanner) error {
+			var day string
+			err := scan(&day)
+			days = append(days, day)
+			return err
+		},
+	})
+	if err != nil {
+		return nil, fmt.Errorf("look for differences that are over: %w", err)
+	}
+	return days, nil
+}

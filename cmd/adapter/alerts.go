@@ -48,8 +48,8 @@ type watchFlags struct {
 }
 
 func (f watchFlags) faults() (faults []error) {
-	if f.AlertRefusals < 1 {
-		faults = append(faults, errors.New("--alert-refusals: must be at least 1"))
+	if f.AlertRefusals < 1 || f.AlertRefusals > 500 { // store.Refusals looks at the newest 1000 payments
+		faults = append(faults, errors.New("--alert-refusals: must be from 1 to 500"))
 	}
 	if f.BreakerFailures < 0 || f.BreakerFailures > 1_000_000 {
 		faults = append(faults, errors.New("--breaker-failures: must be from 0 to 1000000"))

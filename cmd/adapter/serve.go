@@ -126,10 +126,7 @@ func (c serveCmd) Run(ctx context.Context, log *slog.Logger) (err error) {
 	pool, err := worker.New(st, client, client, worker.Config{
 		Policy: pol, Funds: funds.outside(), Workers: c.Workers, Queue: c.Queue, ReceiveOnly: c.ReceiveOnly,
 		CallTimeout: c.CallTimeout, Grace: c.ShutdownGrace, Log: log, Room: breaker.Room, Span: traces.span(),
-		OnStep: func(p adapter.Payment, e adapter.Event) {
-			metrics.Stepped(p)
-			alerts.Stepped(p, e)
-		},
+		OnStep: func(p adapter.Payment, _ adapter.Event) { metrics.Stepped(p) },
 	})
 	if err != nil {
 		return errors.Join(err, st.Close())
@@ -144,13 +141,6 @@ func (c serveCmd) Run(ctx context.Context, log *slog.Logger) (err error) {
 	server.Handle(endpoint.Pattern(), c.gate(metrics.Notified, log).Wrap(receiver))
 	server.Handle("/metrics", c.metricsGate(log).Wrap(metrics.Handler()), "GET")
 	books := c.reconcile(pol, metrics, log)
-	books.OnReconciled = func(r adapter.Reconciliation) {
-		metrics.Reconciled(r)
-		if r.Result == adapter.ReconcileDiffers { // one alert for a day, however many users it concerns
-			day := r.Date.Format(time.DateOnly)
-			alerts.Raise(adapter.CauseDifference+" "+day, fmt.Sprintf("the platform's books of %s differ from ours, first for user %s: %s; see /console/reconciliation/%s", day, r.User, r.Text, day))
-		}
-	}
 	var daily *reconcile.Daily // nil where nothing is worked on
 	if !c.ReceiveOnly {
 		daily = reconcile.NewDaily(st, client, books)
