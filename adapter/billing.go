@@ -50,6 +50,8 @@ func (p Payment) Moved(o Outcome, pol Policy, at time.Time) (Step, error) {
 	switch move := p.Owes(pol); {
 	case move == NoMove:
 		return Step{}, fmt.Errorf("billing's answer for payment %s: it is %s", p.Key, p.State)
+	case o.Verdict == Held:
+		return p.Freed(at), nil
 	case o.Verdict == Accepted && move == Reserve:
 		s = p.due(EventReserved, Reserved, pol, at)
 	case o.Verdict == Accepted && move == Release:

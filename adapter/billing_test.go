@@ -148,6 +148,16 @@ func TestResolvedWithBilling(t *testing.T) {
 	}
 }
 
+// A request that was not made, since the billing is left alone, costs no try.
+func TestMovedHeld(t *testing.T) {
+	t.Parallel()
+	p := payment(t, adapter.TopUp, adapter.Received)
+	s, err := p.Moved(adapter.Outcome{Verdict: adapter.Held}, billingPolicy(), t0)
+	if err != nil || s.After.State != adapter.Received || s.After.Attempt != p.Attempt || s.After.Owner != 0 || s.Event.Kind != "" {
+		t.Errorf("%+v, event %q, %v; want it given back as it was", s.After, s.Event.Kind, err)
+	}
+}
+
 // A person who has put the billing's books right ends what the billing refuses; against the
 // platform's word nobody decides.
 func TestResolvedWhatBillingRefuses(t *testing.T) {

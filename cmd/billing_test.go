@@ -293,6 +293,27 @@ func TestBillingRefusesWhatItOwes(t *testing.T) {
 	})
 }
 
+// A billing that does not answer is left alone, payments wait without spending tries, and the
+// operators are told once.
+func TestBillingThatDoesNotAnswerIsLeftAlone(t *testing.T) {
+	t.Parallel()
+	b := newBilled(t, sqlite(t))
+	d := newDesk(t)
+	d.watch(b.world)
+	b.start("ADAPTER_BREAKER_FAILURES=3", "ADAPTER_BREAKER_PAUSE=1s")
+	b.billing.close()
+	ids := []string{b.topUp(b.user, "10"), b.topUp(b.user, "20"), b.topUp(b.user, "30")}
+	d.next("alert.raised", "platform_paused billing")
+	ids = append(ids, b.topUp(b.user, "40")) // is stored all the same
+	b.billing.open()
+	d.next("alert.over", "platform_paused billing")
+	for _, id := range ids {
+		b.await(id, "confirmed")
+	}
+	d.quiet()
+	b.money("900.00", "0.00", "100.00", "100.00")
+}
+
 // Billing and platform fail and lose answers at random, and the adapter is killed at any point
 // of any call of either. At the end the money is where it belongs.
 func TestBillingAtRandom(t *testing.T) {

@@ -79,7 +79,7 @@ func TestPlatformThatDoesNotAnswerIsLeftAlone(t *testing.T) {
 	w.gate.close()
 	ids := []string{w.topUp(w.user, "10"), w.topUp(w.user, "20"), w.topUp(w.user, "30")}
 	d.next("alert.raised", "platform_paused")
-	if _, body := w.get(w.adapter.URL + "/metrics"); !strings.Contains(body, "partnerkit_adapter_platform_paused 1") {
+	if _, body := w.get(w.adapter.URL + "/metrics"); !strings.Contains(body, `partnerkit_adapter_platform_paused{platform="integra"} 1`) {
 		t.Error("the metrics do not say that the platform is left alone")
 	}
 	ids = append(ids, w.topUp(w.user, "40")) // is stored all the same

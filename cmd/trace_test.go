@@ -62,7 +62,7 @@ func TestTraces(t *testing.T) {
 	if root == nil {
 		t.Fatalf("no span of the notification among %d", len(spans))
 	}
-	for _, name := range []string{"work on payment", "write reserved", "call platform", "write confirmed"} {
+	for _, name := range []string{"work on payment", "write reserved", "confirmPayment", "write confirmed"} {
 		if s := byName[name]; s == nil || string(s.TraceId) != string(root.TraceId) {
 			t.Errorf("%s: %v; want it in the notification's trace", name, s)
 		}

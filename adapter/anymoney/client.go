@@ -38,8 +38,7 @@ type ClientConfig struct {
 	Timeout     time.Duration    // of one call; 5 s
 	Connections int              // kept open while idle; 8
 	Now         func() time.Time // time.Now
-	// Observe is told of every call.
-	Observe func(method string, o adapter.Outcome)
+	Watch       outcall.Watch    // surrounds every call; its clock is Now
 }
 
 // A Client calls the platform's methods, each once. It is safe for concurrent use.
@@ -60,9 +59,7 @@ func NewClient(cfg ClientConfig) (*Client, error) {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
-	if cfg.Observe == nil {
-		cfg.Observe = func(string, adapter.Outcome) {}
-	}
+	cfg.Watch.Now = cfg.Now
 	var faults []error
 	if u, err := url.Parse(cfg.URL); err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
 		faults = append(faults, errors.New("the platform's address must be like https://api.any.money/"))
@@ -177,31 +174,39 @@ func (c *Client) ask(ctx context.Context, m wire.Method, params wire.Object, rea
 
 // call makes one call and says what is known of it. The result of a success is handed to read,
 // with the platform's time; its error says that the answer is to some other question, so that
-// the outcome is unknown. The platform's refusal, if that is what came, is returned too.
+// the outcome is unknown. The platform's refusal, if that is what came, is returned too. A call
+// that is not made, since the platform is left alone, was not sent.
 func (c *Client) call(ctx context.Context, m wire.Method, params wire.Object, o *adapter.Outcome, read func(wire.Object, time.Time) error) *wire.Error {
-	began := c.cfg.Now()
-	refusal, err := c.exchange(ctx, m, params, read)
-	switch {
-	case err == nil && refusal == nil:
-		o.Verdict = adapter.Accepted
-	case errors.Is(err, outcall.ErrNotSent):
-		o.Verdict, o.Detail = adapter.NotSent, err.Error()
-	case err != nil:
-		o.Verdict, o.Detail = adapter.Unknown, err.Error()
-	default:
-		o.Verdict, o.Code = verdict(refusal.Code), int(refusal.Code)
-		o.Detail = refusal.Message
-		for _, more := range []string{refusal.Field(), refusal.Reason()} {
-			if more != "" {
-				o.Detail += ": " + more
+	var refusal *wire.Error
+	*o = c.cfg.Watch.Call(ctx, string(m), func(ctx context.Context) (o adapter.Outcome) {
+		var err error
+		refusal, err = c.exchange(ctx, m, params, read)
+		switch {
+		case err == nil && refusal == nil:
+			o.Verdict = adapter.Accepted
+		case errors.Is(err, outcall.ErrNotSent):
+			o.Verdict, o.Detail = adapter.NotSent, err.Error()
+		case err != nil:
+			o.Verdict, o.Detail = adapter.Unknown, err.Error()
+		default:
+			o.Verdict, o.Code = verdict(refusal.Code), int(refusal.Code)
+			o.Detail = refusal.Message
+			for _, more := range []string{refusal.Field(), refusal.Reason()} {
+				if more != "" {
+					o.Detail += ": " + more
+				}
 			}
 		}
+		return o
+	})
+	if o.Verdict == adapter.Held {
+		o.Verdict = adapter.NotSent
 	}
-	o.Detail = outcall.Clean(o.Detail)
-	o.Took = c.cfg.Now().Sub(began)
-	c.cfg.Observe(string(m), *o)
 	return refusal
 }
+
+// Room is how many calls may be made now; negative for any number.
+func (c *Client) Room() int { return c.cfg.Watch.Breaker.Room() }
 
 // verdict tells a refusal of what was asked from one of how it was asked: a clock that is off
 // or a key that was changed must not decide about anybody's payment, so nothing was asked yet.

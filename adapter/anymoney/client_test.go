@@ -20,6 +20,7 @@ import (
 	"github.com/partnerkit/partnerkit/adapter"
 	"github.com/partnerkit/partnerkit/adapter/adaptertest"
 	"github.com/partnerkit/partnerkit/adapter/anymoney"
+	"github.com/partnerkit/partnerkit/adapter/outcall"
 	wire "github.com/partnerkit/partnerkit/contract/anymoney"
 	"github.com/partnerkit/partnerkit/contract/money"
 )
@@ -31,7 +32,7 @@ func answering(t testing.TB, k wire.Key, now time.Time, status int, header map[s
 	observed = new([]string)
 	c, err := anymoney.NewClient(anymoney.ClientConfig{
 		URL: "https://platform.example/", Merchant: merchant, Key: k, Now: func() time.Time { return now },
-		Observe: func(method string, o adapter.Outcome) { *observed = append(*observed, method+" "+string(o.Verdict)) },
+		Watch: outcall.Watch{Observe: func(method string, o adapter.Outcome) { *observed = append(*observed, method+" "+string(o.Verdict)) }},
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -214,9 +214,17 @@ func (s *Payins) Run(ctx context.Context) error {
 	return nil
 }
 
-// round works on what is due now, as much as is worked on at once, and returns how much it was.
+// round works on what is due now, as much as is worked on at once, and returns how much it was:
+// while the platform is left alone, nothing.
 func (s *Payins) round(ctx context.Context) int {
-	due, err := s.store.ClaimPayins(ctx, s.cfg.Policy, s.cfg.Workers)
+	n := s.cfg.Workers
+	if room := s.client.Room(); room >= 0 {
+		n = min(n, room)
+	}
+	if n == 0 {
+		return 0
+	}
+	due, err := s.store.ClaimPayins(ctx, s.cfg.Policy, n)
 	if err != nil {
 		s.cfg.Log.ErrorContext(ctx, "claim failed", "err", err)
 	}

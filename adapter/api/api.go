@@ -92,8 +92,8 @@ func New(cfg Config) http.Handler {
 		cfg.Now = time.Now
 	}
 	r := mux.NewRouter()
-	r.NotFoundHandler = problem(http.StatusNotFound)
-	r.MethodNotAllowedHandler = problem(http.StatusMethodNotAllowed)
+	r.NotFoundHandler = problem(http.StatusNotFound, cfg.TraceID)
+	r.MethodNotAllowedHandler = problem(http.StatusMethodNotAllowed, cfg.TraceID)
 
 	config := huma.DefaultConfig("partnerkit adapter", cfg.Version)
 	config.Info.Description = description
@@ -187,10 +187,15 @@ func scopes(o *huma.Operation) []string {
 }
 
 // problem answers what no operation is there for.
-func problem(status int) http.Handler {
+func problem(status int, traceID func(context.Context) string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		problem := &huma.ErrorModel{
+			Title: http.StatusText(status), Status: status,
+			Detail: fmt.Sprintf("%s %s is no call of this API, see /openapi.json", r.Method, r.URL.Path),
+		}
+		nameTrace(r.Context(), traceID, problem)
 		w.Header().Set("Content-Type", "application/problem+json")
 		w.WriteHeader(status)
-		_ = json.NewEncoder(w).Encode(huma.NewError(status, fmt.Sprintf("%s %s is no call of this API, see /openapi.json", r.Method, r.URL.Path)))
+		_ = json.NewEncoder(w).Encode(problem)
 	})
 }

@@ -45,6 +45,6 @@ func limit(cfg Config) func(huma.Context, func(huma.Context)) {
 		}
 		wait := math.Ceil((1 - limiter.TokensAt(now)) / cfg.Rate)
 		ctx.SetHeader("Retry-After", strconv.Itoa(int(max(wait, 1))))
-		answer(ctx, typed(ProblemTooManyCalls, http.StatusTooManyRequests, "the token makes too many requests"))
+		answer(ctx, cfg.TraceID, typed(ProblemTooManyCalls, http.StatusTooManyRequests, "the token makes too many requests"))
 	}
 }

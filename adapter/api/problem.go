@@ -37,7 +37,8 @@ func typed(kind string, status int, detail string, fields ...*huma.ErrorDetail) 
 }
 
 // answer writes a problem where no operation is there to return it.
-func answer(ctx huma.Context, problem *huma.ErrorModel) {
+func answer(ctx huma.Context, traceID func(context.Context) string, problem *huma.ErrorModel) {
+	nameTrace(ctx.Context(), traceID, problem)
 	ctx.SetHeader("Content-Type", "application/problem+json")
 	ctx.SetStatus(problem.Status)
 	_ = json.NewEncoder(ctx.BodyWriter()).Encode(problem) // who hung up gets nothing

@@ -3,8 +3,7 @@
 //
 // Every move is named by the payment's key, so that it can be repeated: an answer that was
 // lost costs another request, never another reservation. The client repeats nothing itself;
-// that belongs to the payment's schedule, which is durable. After several failures in a row
-// it asks nothing for a while (the breaker), which counts as not sent.
+// that belongs to the payment's schedule, which is durable.
 //
 // Believed is only what is unmistakable: a success names the payment and the state it is in,
 // a refusal is a JSON object with the code that the contract gives. Everything else, a proxy's
@@ -18,14 +17,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net/http"
 	"net/url"
 	"slices"
 	"strings"
 	"time"
-
-	"github.com/sony/gobreaker/v2"
 
 	"github.com/partnerkit/partnerkit/adapter"
 	"github.com/partnerkit/partnerkit/adapter/outcall"
@@ -40,11 +36,7 @@ type Config struct {
 	TLS         *tls.Config   // authorities and, for mutual TLS, our certificate; the system's authorities and none
 	Timeout     time.Duration // of one request; 5 s
 	Connections int           // kept open while idle; 64
-	Failures    int           // in a row after which nothing is asked for a while; 10
-	Pause       time.Duration // how long nothing is asked then; 5 s
-	Log         *slog.Logger  // slog.Default
-	// Observe is told of every request, by the name of its operation.
-	Observe func(operation string, o adapter.Outcome)
+	Watch       outcall.Watch // surrounds every request, by the name of its operation
 }
 
 // Payments finds the payment that a refund refunds.
@@ -56,47 +48,24 @@ type Payments interface {
 type Client struct {
 	cfg      Config
 	caller   *outcall.Caller
-	breaker  *gobreaker.CircuitBreaker[outcall.Answer]
 	payments Payments
 }
 
 // New returns a client. Its error wraps adapter.ErrInvalid and names the setting at fault.
 func New(cfg Config, payments Payments) (*Client, error) {
-	if cfg.Failures == 0 {
-		cfg.Failures = 10
-	}
-	if cfg.Pause == 0 {
-		cfg.Pause = 5 * time.Second
-	}
-	if cfg.Log == nil {
-		cfg.Log = slog.Default()
-	}
-	if cfg.Observe == nil {
-		cfg.Observe = func(string, adapter.Outcome) {}
-	}
 	base, err := url.Parse(cfg.BaseURL)
 	switch {
 	case err != nil || base.Scheme != "http" && base.Scheme != "https" || base.Host == "" || base.RawQuery != "" || base.Fragment != "":
 		return nil, fmt.Errorf("%w: billing: address must be absolute http or https without query", adapter.ErrInvalid)
 	case cfg.Token == nil:
 		return nil, fmt.Errorf("%w: billing: no tokens", adapter.ErrInvalid)
-	case cfg.Failures < 0 || cfg.Pause < 0:
-		return nil, fmt.Errorf("%w: billing: failures %d, pause %s: negative", adapter.ErrInvalid, cfg.Failures, cfg.Pause)
 	}
 	cfg.BaseURL = strings.TrimRight(cfg.BaseURL, "/")
 	caller, err := outcall.New(outcall.Config{Timeout: cfg.Timeout, Connections: cfg.Connections, MaxAnswer: 64 << 10, TLS: cfg.TLS})
 	if err != nil {
 		return nil, fmt.Errorf("%w: billing: %w", adapter.ErrInvalid, err)
 	}
-	c := &Client{cfg: cfg, caller: caller, payments: payments}
-	c.breaker = gobreaker.NewCircuitBreaker[outcall.Answer](gobreaker.Settings{
-		Name: "billing", MaxRequests: 1, Timeout: cfg.Pause,
-		ReadyToTrip: func(n gobreaker.Counts) bool { return int64(n.ConsecutiveFailures) >= int64(cfg.Failures) },
-		OnStateChange: func(_ string, from, to gobreaker.State) {
-			cfg.Log.Warn("billing: breaker", "from", from.String(), "to", to.String())
-		},
-	})
-	return c, nil
+	return &Client{cfg: cfg, caller: caller, payments: payments}, nil
 }
 
 // Close closes idle connections.
@@ -136,14 +105,10 @@ type refusal struct {
 //	refused   it says no: to a reservation with adapter.CodeNoFunds or CodeUnknownUser, to
 //	          another move with any 4xx status that does not ask to come again
 //	not sent  the request cannot have reached it
+//	held      nothing was asked, since the billing is left alone for a while
 //	unknown   anything else
 func (c *Client) Move(ctx context.Context, move adapter.Move, p adapter.Payment) adapter.Outcome {
-	began := time.Now()
-	o := c.move(ctx, move, p)
-	o.Took = time.Since(began)
-	o.Detail = outcall.Clean(o.Detail)
-	c.cfg.Observe("billing."+string(move), o)
-	return o
+	return c.cfg.Watch.Call(ctx, "billing."+string(move), func(ctx context.Context) adapter.Outcome { return c.move(ctx, move, p) })
 }
 
 func (c *Client) move(ctx context.Context, move adapter.Move, p adapter.Payment) adapter.Outcome {
@@ -173,11 +138,9 @@ func (c *Client) move(ctx context.Context, move adapter.Move, p adapter.Payment)
 	}
 	answer, err := c.post(ctx, path, key+"-"+string(move), body)
 	switch {
-	case errors.Is(err, gobreaker.ErrOpenState), errors.Is(err, gobreaker.ErrTooManyRequests):
-		return adapter.Outcome{Verdict: adapter.NotSent, Detail: "the billing failed too often, it is left alone for a while"}
 	case errors.Is(err, outcall.ErrNotSent):
 		return adapter.Outcome{Verdict: adapter.NotSent, Detail: err.Error()}
-	case err != nil && answer.Status == 0:
+	case err != nil:
 		return adapter.Outcome{Verdict: adapter.Unknown, Detail: err.Error()}
 	}
 	return judge(answer, move, key, want)
@@ -228,8 +191,16 @@ func (c *Client) Balance(ctx context.Context, user string, currency money.Curren
 	if err != nil {
 		return available, reserved, err
 	}
-	answer, err := c.ask(func() (outcall.Answer, error) {
-		return c.caller.Get(ctx, c.cfg.BaseURL+"/users/"+url.PathEscape(user)+"/balance", header)
+	var answer outcall.Answer
+	o := c.cfg.Watch.Call(ctx, "billing.balance", func(ctx context.Context) adapter.Outcome {
+		if answer, err = c.caller.Get(ctx, c.cfg.BaseURL+"/users/"+url.PathEscape(user)+"/balance", header); err != nil {
+			return adapter.Outcome{Verdict: adapter.Unknown, Detail: err.Error()}
+		}
+		verdict := adapter.Accepted
+		if answer.Status != http.StatusOK && answer.Status != http.StatusNotFound {
+			verdict = adapter.Unknown
+		}
+		return adapter.Outcome{Verdict: verdict, Code: answer.Status}
 	})
 	var data struct {
 		User      string `json:"user"`
@@ -239,6 +210,8 @@ func (c *Client) Balance(ctx context.Context, user string, currency money.Curren
 	}
 	var r refusal
 	switch {
+	case o.Verdict == adapter.Held:
+		err = errors.New(o.Detail)
 	case answer.Status == http.StatusNotFound && json.Unmarshal(answer.Body, &r) == nil && r.Code == "unknown_user":
 		err = adapter.ErrNotFound
 	case err != nil:
@@ -267,24 +240,7 @@ func (c *Client) post(ctx context.Context, path, id string, body any) (outcall.A
 			return outcall.Answer{}, fmt.Errorf("%w: %w", outcall.ErrNotSent, err)
 		}
 	}
-	return c.ask(func() (outcall.Answer, error) { return c.caller.Post(ctx, c.cfg.BaseURL+path, header, raw) })
-}
-
-// errBroken marks an answer that shows the billing out of order.
-var errBroken = errors.New("billing is out of order")
-
-// ask passes a request by the breaker. An answer with a status of 500 or above counts as a
-// failure, and comes back beside the error.
-func (c *Client) ask(send func() (outcall.Answer, error)) (outcall.Answer, error) {
-	var answer outcall.Answer
-	_, err := c.breaker.Execute(func() (outcall.Answer, error) {
-		var err error
-		if answer, err = send(); err == nil && answer.Status >= http.StatusInternalServerError {
-			err = fmt.Errorf("%w: HTTP status %d", errBroken, answer.Status)
-		}
-		return answer, err
-	})
-	return answer, err
+	return c.caller.Post(ctx, c.cfg.BaseURL+path, header, raw)
 }
 
 func (c *Client) header(id string) (map[string]string, error) {

@@ -4,8 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"io"
-	"log/slog"
 	"net/http"
 	"strings"
 	"testing"
@@ -16,6 +14,7 @@ import (
 
 	"github.com/partnerkit/partnerkit/adapter"
 	"github.com/partnerkit/partnerkit/adapter/billing"
+	"github.com/partnerkit/partnerkit/adapter/outcall"
 	"github.com/partnerkit/partnerkit/contract/money"
 )
 
@@ -53,7 +52,6 @@ func newClient(t *testing.T, change func(*billing.Config)) (*billing.Client, *ht
 	t.Helper()
 	cfg := billing.Config{
 		BaseURL: base + "/", Token: func(id string) (string, error) { return "token-of-" + id, nil },
-		Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
 	}
 	if change != nil {
 		change(&cfg)
@@ -91,7 +89,7 @@ func TestRequests(t *testing.T) {
 			t.Parallel()
 			var observed []string
 			c, mock := newClient(t, func(c *billing.Config) {
-				c.Observe = func(operation string, o adapter.Outcome) {
+				c.Watch.Observe = func(operation string, o adapter.Outcome) {
 					observed = append(observed, operation+" "+string(o.Verdict))
 				}
 			})
@@ -197,7 +195,9 @@ func TestNoAnswer(t *testing.T) {
 // Refusals are no failures.
 func TestBreaker(t *testing.T) {
 	t.Parallel()
-	c, mock := newClient(t, func(c *billing.Config) { c.Failures, c.Pause = 3, time.Millisecond })
+	c, mock := newClient(t, func(c *billing.Config) {
+		c.Watch.Breaker = outcall.NewBreaker(outcall.BreakerConfig{Failures: 3, Pause: time.Millisecond})
+	})
 	p := payment(t, adapter.TopUp)
 	status, body := 402, `{"code":"not_enough_funds"}`
 	mock.RegisterNoResponder(func(*http.Request) (*http.Response, error) { return httpmock.NewStringResponse(status, body), nil })
@@ -219,7 +219,7 @@ func TestBreaker(t *testing.T) {
 		if o.Verdict == adapter.Accepted {
 			break // the pause is over
 		}
-		if o.Verdict != adapter.NotSent {
+		if o.Verdict != adapter.Held {
 			t.Fatalf("while it is left alone: %+v", o)
 		}
 		paused = true
@@ -272,7 +272,6 @@ func TestNewRefuses(t *testing.T) {
 		"another scheme": {BaseURL: "ftp://billing", Token: token},
 		"a query":        {BaseURL: base + "?a=1", Token: token},
 		"no tokens":      {BaseURL: base},
-		"negative":       {BaseURL: base, Token: token, Failures: -1},
 		"negative time":  {BaseURL: base, Token: token, Timeout: -1},
 	} {
 		if _, err := billing.New(cfg, payments{}); !errors.Is(err, adapter.ErrInvalid) {

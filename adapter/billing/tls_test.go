@@ -70,7 +70,7 @@ func TestMutualTLS(t *testing.T) {
 		{"the system's authorities", nil, false},
 	} {
 		c, err := billing.New(billing.Config{
-			BaseURL: s.URL, Token: func(string) (string, error) { return "t", nil }, TLS: tt.tls, Log: slog.New(slog.DiscardHandler),
+			BaseURL: s.URL, Token: func(string) (string, error) { return "t", nil }, TLS: tt.tls,
 		}, payments{})
 		if err != nil {
 			t.Fatal(err)

@@ -12,6 +12,7 @@ import (
 
 	"github.com/partnerkit/partnerkit/adapter"
 	"github.com/partnerkit/partnerkit/adapter/integra"
+	"github.com/partnerkit/partnerkit/adapter/outcall"
 	"github.com/partnerkit/partnerkit/contract/money"
 )
 
@@ -86,7 +87,7 @@ func BenchmarkCall(b *testing.B) {
 	p := payment(b, adapter.TopUp, adapter.Reserved)
 	p.Amount = money.New(100_00, money.RUB)
 	b.Run("client", func(b *testing.B) {
-		c, _ := newClient(b, s.URL, func(cfg *integra.ClientConfig) { cfg.Observe = nil })
+		c, _ := newClient(b, s.URL, func(cfg *integra.ClientConfig) { cfg.Watch = outcall.Watch{} })
 		b.ReportAllocs()
 		for b.Loop() {
 			if o := c.Call(b.Context(), p); o.Verdict != adapter.Accepted {

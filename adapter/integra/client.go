@@ -26,8 +26,7 @@ type ClientConfig struct {
 	Connections int           // kept open while idle, as many as calls run at once; 64
 	MaxAnswer   int           // bytes of an answer that are read; 1 MiB
 
-	// Breaker, if not nil, leaves the platform alone while it does not answer.
-	Breaker *outcall.Breaker
+	Watch outcall.Watch // surrounds every call; its clock is Now
 
 	// DeclineLink is the page of the partner's panel where a user can add funds; the
 	// platform may show it beside the reason of a decline. Optional.
@@ -38,8 +37,6 @@ type ClientConfig struct {
 	Resizer   string // address of the panel's copy of iframeResizer; "/js/iframeResizer.min.js"
 
 	Now func() time.Time // time.Now
-	// Observe is told of every call.
-	Observe func(method string, o adapter.Outcome)
 }
 
 // A Client calls the platform's methods. It never repeats a call: repeats belong to the
@@ -61,9 +58,7 @@ func NewClient(cfg ClientConfig, users UserSource, vault Vault) (*Client, error)
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
-	if cfg.Observe == nil {
-		cfg.Observe = func(string, adapter.Outcome) {}
-	}
+	cfg.Watch.Now = cfg.Now
 	var faults []error
 	addresses := map[integra.Method]string{}
 	for _, m := range integra.Methods() {
@@ -127,19 +122,8 @@ func (e *CallError) Unwrap() error {
 type accept func(integra.Response) (detail string, err error)
 
 // call makes one call, if the platform is not left alone, and says what we know of it.
-// Whatever happens to it, a call is observed.
 func (c *Client) call(ctx context.Context, m integra.Method, cred integra.Credentials, args any, check accept) adapter.Outcome {
-	done, ok := c.cfg.Breaker.Enter()
-	if !ok {
-		return adapter.Outcome{Verdict: adapter.Held, Detail: "the platform does not answer and is left alone for a while"}
-	}
-	began := c.cfg.Now()
-	o := c.exchange(ctx, m, cred, args, check)
-	o.Took = c.cfg.Now().Sub(began)
-	o.Detail = outcall.Clean(o.Detail)
-	done(o.Verdict == adapter.Accepted || o.Verdict == adapter.Refused)
-	c.cfg.Observe(string(m), o)
-	return o
+	return c.cfg.Watch.Call(ctx, string(m), func(ctx context.Context) adapter.Outcome { return c.exchange(ctx, m, cred, args, check) })
 }
 
 // exchange sends the request and judges the answer.

@@ -11,6 +11,7 @@ import (
 
 	"github.com/partnerkit/partnerkit/adapter"
 	"github.com/partnerkit/partnerkit/adapter/integra"
+	"github.com/partnerkit/partnerkit/adapter/outcall"
 	wire "github.com/partnerkit/partnerkit/contract/integra"
 	"github.com/partnerkit/partnerkit/contract/money"
 )
@@ -106,7 +107,7 @@ func newClient(t testing.TB, base string, change func(*integra.ClientConfig)) (*
 		BaseURL: base, PartnerPath: "partners/acme",
 		Partner: wire.Credentials{Hash: partnerHash, Key: partnerKey},
 		Timeout: 10 * time.Second,
-		Observe: func(method string, o adapter.Outcome) { calls = append(calls, seen{method, o}) },
+		Watch:   outcall.Watch{Observe: func(method string, o adapter.Outcome) { calls = append(calls, seen{method, o}) }},
 	}
 	if change != nil {
 		change(&cfg)

@@ -66,6 +66,17 @@ func (b *Breaker) Enter() (done func(answered bool), ok bool) {
 	}, true
 }
 
+// Room is how many calls may be made now past all of them; negative for any number.
+func Room(breakers ...*Breaker) int {
+	least := -1
+	for _, b := range breakers {
+		if room := b.Room(); room >= 0 && (least < 0 || room < least) {
+			least = room
+		}
+	}
+	return least
+}
+
 // Room is how many calls may be made now; negative for any number.
 func (b *Breaker) Room() int {
 	if b == nil {

@@ -34,7 +34,7 @@ type Metrics struct {
 	reconciled    *prometheus.CounterVec
 	commitSize    prometheus.Histogram
 	commitTime    prometheus.Histogram
-	paused        prometheus.Gauge
+	paused        *prometheus.GaugeVec
 	differences   prometheus.Gauge
 	verifiedAt    prometheus.Gauge
 }
@@ -90,7 +90,11 @@ func NewMetrics(backlog func(context.Context) (Backlog, error), now func() time.
 	gauge := func(name, help string) prometheus.Gauge {
 		return prometheus.NewGauge(prometheus.GaugeOpts{Namespace: namespace, Subsystem: subsystem, Name: name, Help: help})
 	}
-	m.paused = gauge("platform_paused", "1 while the platform does not answer and is left alone, otherwise 0.")
+	m.paused = prometheus.NewGaugeVec(prometheus.GaugeOpts{
+		Namespace: namespace, Subsystem: subsystem, Name: "platform_paused",
+		Help: "1 while a system that is called (integra, anymoney, billing) does not answer and is left alone, otherwise 0.",
+	}, []string{"platform"})
+	m.Paused("integra", false) // a gauge that is not there cannot be alarmed on
 	m.differences = gauge("ledger_differences", "Differences that this process's last audit of the books found; 0 before the first.")
 	m.verifiedAt = gauge("ledger_verified_timestamp_seconds", "When this process last audited the books, Unix time; 0 before the first.")
 	m.registry.MustRegister(
@@ -151,12 +155,13 @@ func (m *Metrics) Committed(size int, took time.Duration) {
 	m.commitTime.Observe(took.Seconds())
 }
 
-// Paused says whether the platform is left alone.
-func (m *Metrics) Paused(paused bool) {
-	m.paused.Set(0)
+// Paused says whether a system that is called is left alone.
+func (m *Metrics) Paused(platform string, paused bool) {
+	value := 0.0
 	if paused {
-		m.paused.Set(1)
+		value = 1
 	}
+	m.paused.WithLabelValues(platform).Set(value)
 }
 
 // Verified says what an audit of the books found, and when.

@@ -60,8 +60,8 @@ func TestMetrics(t *testing.T) {
 	m.Stepped(adapter.Payment{Kind: adapter.TopUp, State: adapter.Confirmed, ReceivedAt: day, UpdatedAt: day.Add(2 * time.Second)})
 	m.Committed(32, 4*time.Millisecond)
 	m.Reconciled(adapter.Reconciliation{Result: adapter.ReconcileDiffers})
-	m.Paused(false)
-	m.Paused(true)
+	m.Paused("integra", false)
+	m.Paused("integra", true)
 	m.Verified(2, time.Unix(1_700_000_000, 0))
 	want := []string{
 		`partnerkit_adapter_callbacks_total{status="200"} 1`,
@@ -88,18 +88,20 @@ func TestMetrics(t *testing.T) {
 		`partnerkit_adapter_payins{status="wait"} 0`,
 		`partnerkit_adapter_payment_duration_seconds_count{kind="topup",state="confirmed"} 1`,
 		`partnerkit_adapter_payment_duration_seconds_sum{kind="topup",state="confirmed"} 2`,
+		`partnerkit_adapter_payments{state="capture_refused"} 0`,
 		`partnerkit_adapter_payments{state="capturing"} 0`,
 		`partnerkit_adapter_payments{state="confirming"} 3`,
 		`partnerkit_adapter_payments{state="declining"} 0`,
 		`partnerkit_adapter_payments{state="in_doubt"} 1`,
 		`partnerkit_adapter_payments{state="received"} 0`,
+		`partnerkit_adapter_payments{state="release_refused"} 0`,
 		`partnerkit_adapter_payments{state="releasing"} 0`,
 		`partnerkit_adapter_payments{state="reserved"} 0`,
 		`partnerkit_adapter_platform_call_duration_seconds_count{method="confirmPayment",outcome="accepted"} 1`,
 		`partnerkit_adapter_platform_call_duration_seconds_count{method="confirmPayment",outcome="unknown"} 1`,
 		`partnerkit_adapter_platform_call_duration_seconds_sum{method="confirmPayment",outcome="accepted"} 0.25`,
 		`partnerkit_adapter_platform_call_duration_seconds_sum{method="confirmPayment",outcome="unknown"} 5`,
-		`partnerkit_adapter_platform_paused 1`,
+		`partnerkit_adapter_platform_paused{platform="integra"} 1`,
 		`partnerkit_adapter_reconciliations_total{result="agrees"} 0`,
 		`partnerkit_adapter_reconciliations_total{result="differs"} 1`,
 		`partnerkit_adapter_reconciliations_total{result="unread"} 0`,

@@ -67,7 +67,7 @@ type Config struct {
 	Grace       time.Duration    // how long running work may take to finish when stopping; 10 s
 	Now         func() time.Time // time.Now
 	Log         *slog.Logger     // slog.Default
-	// Room is how many calls the platform may be asked now, negative for any number. While it is 0,
+	// Room is how many calls the platform and the billing may be asked now, negative for any number. While it is 0,
 	// payments stay where they are: none is claimed, and accepts are stored free. nil is no limit.
 	Room func() int
 	// Span begins a span about a payment; what it returns ends it. nil for no traces.
@@ -391,22 +391,7 @@ func (p *Pool) next(ctx context.Context, pay adapter.Payment) (adapter.Step, err
 	if move := pay.Owes(pol); move != adapter.NoMove {
 		return pay.Moved(p.cfg.Funds.Move(call, move, pay), pol, p.cfg.Now())
 	}
-	return pay.Answered(p.call(call, pay), pol, p.cfg.Now())
-}
-
-// call makes the call that the payment asks for.
-func (p *Pool) call(ctx context.Context, pay adapter.Payment) adapter.Outcome {
-	if p.cfg.Span == nil {
-		return p.platform.Call(ctx, pay)
-	}
-	ctx, end := p.cfg.Span(ctx, "call platform", pay)
-	o := p.platform.Call(ctx, pay)
-	var err error
-	if o.Verdict != adapter.Accepted {
-		err = fmt.Errorf("%s: %d %s", o.Verdict, o.Code, o.Detail)
-	}
-	end(err)
-	return o
+	return pay.Answered(p.platform.Call(call, pay), pol, p.cfg.Now())
 }
 
 // write applies a step, again and again while the store is out of order and the lease

@@ -42,7 +42,7 @@ func (f alertFlags) faults() (faults []error) {
 // watchFlags say what is worth an alert.
 type watchFlags struct {
 	AlertRefusals   int           `group:"Alerts" default:"10" placeholder:"N" help:"So many refusals in a row are worth an alert. Default: ${default}."`
-	BreakerFailures int           `group:"Alerts" default:"20" placeholder:"N" help:"After so many calls in a row without an answer the platform is left alone for a while, and payments wait without spending tries. 0 never does. Default: ${default}."`
+	BreakerFailures int           `group:"Alerts" default:"20" placeholder:"N" help:"After so many calls in a row without an answer a platform or the billing is left alone for a while, and payments wait without spending tries. 0 never does. Default: ${default}."`
 	BreakerPause    time.Duration `group:"Alerts" default:"5s" placeholder:"TIME" help:"How long, before one call tries again. Default: ${default}."`
 	VerifyEvery     time.Duration `group:"Alerts" default:"24h" placeholder:"TIME" help:"How often the running service audits its books, as ledger verify does. 0 never does. Default: ${default}."`
 }
@@ -81,21 +81,33 @@ func (f alertFlags) alerts(st *store.Store, refusals int, log *slog.Logger) (*al
 	})
 }
 
-// breaker returns what leaves a platform alone that does not answer; nil if that is off.
-func (f watchFlags) breaker(metrics *web.Metrics, alerts *alert.Alerts, log *slog.Logger) *outcall.Breaker {
+// The systems that are called, as metrics, logs and alerts name them.
+const (
+	systemIntegra  = "integra"
+	systemAnymoney = "anymoney"
+	systemBilling  = "billing"
+)
+
+// breaker returns what leaves a system alone that does not answer; nil if that is off.
+func (f watchFlags) breaker(system string, metrics *web.Metrics, alerts *alert.Alerts, log *slog.Logger) *outcall.Breaker {
 	if f.BreakerFailures == 0 {
 		return nil
 	}
+	metrics.Paused(system, false)
+	cause := adapter.CausePaused
+	if system != systemIntegra {
+		cause += " " + system
+	}
 	return outcall.NewBreaker(outcall.BreakerConfig{Failures: f.BreakerFailures, Pause: f.BreakerPause, OnChange: func(paused bool) {
-		metrics.Paused(paused)
+		metrics.Paused(system, paused)
 		if paused {
-			text := fmt.Sprintf("the platform left %d calls in a row without an answer; payments wait until it answers", f.BreakerFailures)
-			log.Error("platform paused", "reason", text)
-			alerts.Raise(adapter.CausePaused, text)
+			text := fmt.Sprintf("%s left %d calls in a row without an answer; what needs it waits until it answers", system, f.BreakerFailures)
+			log.Error("platform paused", "platform", system, "reason", text)
+			alerts.Raise(cause, text)
 			return
 		}
-		log.Info("platform answers again")
-		alerts.End(adapter.CausePaused, "the platform answers again")
+		log.Info("platform answers again", "platform", system)
+		alerts.End(cause, system+" answers again")
 	}})
 }
 

@@ -12,6 +12,7 @@ import (
 	"github.com/partnerkit/partnerkit/adapter"
 	"github.com/partnerkit/partnerkit/adapter/anymoney"
 	"github.com/partnerkit/partnerkit/adapter/api"
+	"github.com/partnerkit/partnerkit/adapter/outcall"
 	"github.com/partnerkit/partnerkit/adapter/store"
 	"github.com/partnerkit/partnerkit/adapter/web"
 	wire "github.com/partnerkit/partnerkit/contract/anymoney"
@@ -96,10 +97,10 @@ func payinPolicy(f anymoneyFlags) adapter.PayinPolicy {
 }
 
 // client returns the client of Any.Money.
-func (f anymoneyFlags) client(observe func(string, adapter.Outcome)) (*anymoney.Client, error) {
+func (f anymoneyFlags) client(watch outcall.Watch) (*anymoney.Client, error) {
 	return anymoney.NewClient(anymoney.ClientConfig{
 		URL: f.AnymoneyURL, Merchant: f.AnymoneyMerchant, Key: wire.Key(f.AnymoneyKey),
-		Window: f.AnymoneyWindow, Unsigned: f.AnymoneyAnswers == "any", Observe: observe,
+		Window: f.AnymoneyWindow, Unsigned: f.AnymoneyAnswers == "any", Watch: watch,
 	})
 }
 
@@ -121,11 +122,11 @@ func (idle) Run(context.Context) error { return nil }
 
 // mountAnymoney adds the half that speaks with Any.Money to the service. It returns what makes
 // payins, nil if there is nothing to make them, and what works on them.
-func (c serveCmd) mountAnymoney(server *web.Server, st *store.Store, metrics *web.Metrics, log *slog.Logger) (api.Payins, runner, error) {
+func (c serveCmd) mountAnymoney(server *web.Server, st *store.Store, metrics *web.Metrics, watch func(string) outcall.Watch, log *slog.Logger) (api.Payins, runner, error) {
 	if !c.on() {
 		return nil, idle{}, nil
 	}
-	client, err := c.client(metrics.Called)
+	client, err := c.client(watch(systemAnymoney))
 	if err != nil {
 		return nil, nil, err
 	}

@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/partnerkit/partnerkit/adapter"
+	"github.com/partnerkit/partnerkit/adapter/outcall"
 	"github.com/partnerkit/partnerkit/adapter/store"
 	"github.com/partnerkit/partnerkit/adapter/vault"
 )
@@ -268,7 +269,7 @@ func (c doctorCmd) lookAtPlatform(ctx context.Context, keys *vault.Vault, log *s
 		return []finding{{"platform", skipped, "the settings are wrong", ""}, {"clock", skipped, "is compared with the platform's", ""}}
 	}
 	var all []finding
-	client, err := newClient(c.platformFlags, 1, nil, keys, nil, nil)
+	client, err := newClient(c.platformFlags, 1, nil, keys, outcall.Watch{})
 	if err != nil {
 		return []finding{{"platform", broken, err.Error(), "mend the setting"}}
 	}

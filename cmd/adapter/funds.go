@@ -6,7 +6,6 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"log/slog"
 	"os"
 	"time"
 
@@ -14,6 +13,7 @@ import (
 	"github.com/partnerkit/partnerkit/adapter/api"
 	"github.com/partnerkit/partnerkit/adapter/billing"
 	"github.com/partnerkit/partnerkit/adapter/ledger"
+	"github.com/partnerkit/partnerkit/adapter/outcall"
 	"github.com/partnerkit/partnerkit/adapter/store"
 	"github.com/partnerkit/partnerkit/adapter/token"
 	"github.com/partnerkit/partnerkit/adapter/worker"
@@ -135,7 +135,7 @@ func (f fundsFlags) agree(ctx context.Context, st *store.Store) error {
 }
 
 // openFunds returns where the flags say the money is kept.
-func (f fundsFlags) openFunds(timeout time.Duration, connections int, payments billing.Payments, observe func(string, adapter.Outcome), log *slog.Logger) (funds, error) {
+func (f fundsFlags) openFunds(timeout time.Duration, connections int, payments billing.Payments, watch outcall.Watch) (funds, error) {
 	if f.Funds != string(store.Billing) {
 		return funds{}, nil
 	}
@@ -152,7 +152,7 @@ func (f fundsFlags) openFunds(timeout time.Duration, connections int, payments b
 		return funds{}, err
 	}
 	client, err := billing.New(billing.Config{
-		BaseURL: f.BillingURL, Token: tokens.Mint, TLS: secure, Timeout: timeout, Connections: connections, Log: log, Observe: observe,
+		BaseURL: f.BillingURL, Token: tokens.Mint, TLS: secure, Timeout: timeout, Connections: connections, Watch: watch,
 	}, payments)
 	return funds{client}, err
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/partnerkit/partnerkit/adapter"
 	"github.com/partnerkit/partnerkit/adapter/ledger"
+	"github.com/partnerkit/partnerkit/adapter/outcall"
 	"github.com/partnerkit/partnerkit/adapter/store"
 	"github.com/partnerkit/partnerkit/contract/money"
 )
@@ -122,7 +123,7 @@ func (c balanceCmd) Run(ctx context.Context, out io.Writer, log *slog.Logger) (e
 	if _, err := st.User(ctx, c.User); err != nil {
 		return fmt.Errorf("user %s: %w", c.User, err)
 	}
-	funds, err := c.openFunds(0, 1, st, nil, log)
+	funds, err := c.openFunds(0, 1, st, outcall.Watch{})
 	if err != nil {
 		return err
 	}

@@ -57,7 +57,7 @@ func pause(n int, first, longest time.Duration, dice float64) time.Duration {
 }
 
 // newClient returns the client of the platform.
-func newClient(f platformFlags, connections int, users integra.UserSource, keys *vault.Vault, breaker *outcall.Breaker, observe func(string, adapter.Outcome)) (*integra.Client, error) {
+func newClient(f platformFlags, connections int, users integra.UserSource, keys *vault.Vault, watch outcall.Watch) (*integra.Client, error) {
 	cipher, err := wire.CipherByName(f.Cipher)
 	if err != nil {
 		return nil, err
@@ -66,7 +66,7 @@ func newClient(f platformFlags, connections int, users integra.UserSource, keys 
 		BaseURL: f.PlatformURL, PartnerPath: f.PartnerPath, Cipher: cipher,
 		Partner: wire.Credentials{Hash: f.PartnerHash, Key: string(f.PartnerKey)}, PreviousKey: string(f.PartnerKeyPrevious),
 		PanelLink: f.PanelLink, Resizer: f.PanelResizer,
-		Timeout: f.CallTimeout, Connections: connections, Breaker: breaker, Observe: observe,
+		Timeout: f.CallTimeout, Connections: connections, Watch: watch,
 	}, users, keys)
 }
 
@@ -139,7 +139,7 @@ func openPartner(ctx context.Context, db databaseFlags, k keyFlags, p platformFl
 	if err != nil {
 		return nil, err
 	}
-	client, err := newClient(p, 1, st, keys, nil, nil)
+	client, err := newClient(p, 1, st, keys, outcall.Watch{})
 	if err != nil {
 		return nil, errors.Join(err, st.Close())
 	}

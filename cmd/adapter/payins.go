@@ -14,6 +14,7 @@ import (
 	"github.com/partnerkit/partnerkit/adapter"
 	"github.com/partnerkit/partnerkit/adapter/anymoney"
 	"github.com/partnerkit/partnerkit/adapter/api"
+	"github.com/partnerkit/partnerkit/adapter/outcall"
 	"github.com/partnerkit/partnerkit/adapter/store"
 )
 
@@ -48,7 +49,7 @@ func (f askFlags) use(do func(*anymoney.Client) error) error {
 	if err := refuse(f.required()); err != nil {
 		return err
 	}
-	client, err := f.client(nil)
+	client, err := f.client(outcall.Watch{})
 	if err != nil {
 		return err
 	}
@@ -73,7 +74,7 @@ func (f payinFlags) use(ctx context.Context, log *slog.Logger, do func(*anymoney
 		return err
 	}
 	defer func() { err = errors.Join(err, st.Close()) }()
-	client, err := f.client(nil)
+	client, err := f.client(outcall.Watch{})
 	if err != nil {
 		return err
 	}

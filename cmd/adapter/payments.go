@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/partnerkit/partnerkit/adapter"
+	"github.com/partnerkit/partnerkit/adapter/outcall"
 	"github.com/partnerkit/partnerkit/adapter/store"
 	"github.com/partnerkit/partnerkit/adapter/worker"
 	"github.com/partnerkit/partnerkit/contract/money"
@@ -200,7 +201,7 @@ func (f actFlags) act(ctx context.Context, out io.Writer, log *slog.Logger, by o
 	if err := f.agree(ctx, p.store); err != nil {
 		return err
 	}
-	funds, err := f.openFunds(f.CallTimeout, 1, p.store, nil, log)
+	funds, err := f.openFunds(f.CallTimeout, 1, p.store, outcall.Watch{})
 	if err != nil {
 		return err
 	}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/partnerkit/partnerkit/adapter"
 	"github.com/partnerkit/partnerkit/adapter/api"
+	"github.com/partnerkit/partnerkit/adapter/outcall"
 	"github.com/partnerkit/partnerkit/adapter/reconcile"
 	"github.com/partnerkit/partnerkit/adapter/web"
 )
@@ -98,7 +99,7 @@ func (c reconcileCmd) Run(ctx context.Context, out io.Writer, log *slog.Logger) 
 		return err
 	}
 	defer func() { err = errors.Join(err, st.Close()) }()
-	client, err := newClient(c.platformFlags, 1, st, keys, nil, nil)
+	client, err := newClient(c.platformFlags, 1, st, keys, outcall.Watch{})
 	if err != nil {
 		return err
 	}

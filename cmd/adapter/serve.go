@@ -16,6 +16,7 @@ import (
 
 	"github.com/partnerkit/partnerkit/adapter"
 	"github.com/partnerkit/partnerkit/adapter/integra"
+	"github.com/partnerkit/partnerkit/adapter/outcall"
 	"github.com/partnerkit/partnerkit/adapter/reconcile"
 	"github.com/partnerkit/partnerkit/adapter/store"
 	"github.com/partnerkit/partnerkit/adapter/web"
@@ -106,26 +107,35 @@ func (c serveCmd) Run(ctx context.Context, log *slog.Logger) (err error) {
 	if err != nil {
 		return errors.Join(err, st.Close())
 	}
-	breaker := c.breaker(metrics, alerts, log)
-	client, err := newClient(c.platformFlags, c.Workers, st, keys, breaker, metrics.Called)
+	watch := func(system string) outcall.Watch {
+		return outcall.Watch{Breaker: c.breaker(system, metrics, alerts, log), Span: traces.calls(), Observe: metrics.Called}
+	}
+	platform := watch(systemIntegra)
+	breakers := []*outcall.Breaker{platform.Breaker}
+	client, err := newClient(c.platformFlags, c.Workers, st, keys, platform)
 	if err != nil {
 		return errors.Join(err, st.Close())
 	}
 	defer client.Close()
-	funds, err := c.openFunds(c.CallTimeout, c.Workers, st, metrics.Called, log)
+	var billing outcall.Watch
+	if pol.Billing {
+		billing = watch(systemBilling)
+		breakers = append(breakers, billing.Breaker)
+	}
+	funds, err := c.openFunds(c.CallTimeout, c.Workers, st, billing)
 	if err != nil {
 		return errors.Join(err, st.Close())
 	}
 	defer funds.close()
 	// Who only looks has a client of his own: its breaker must not keep payments from the billing.
-	looks, err := c.openFunds(c.CallTimeout, 8, st, metrics.Called, log)
+	looks, err := c.openFunds(c.CallTimeout, 8, st, outcall.Watch{Breaker: outcall.NewBreaker(outcall.BreakerConfig{}), Span: traces.calls(), Observe: metrics.Called})
 	if err != nil {
 		return errors.Join(err, st.Close())
 	}
 	defer looks.close()
 	pool, err := worker.New(st, client, client, worker.Config{
 		Policy: pol, Funds: funds.outside(), Workers: c.Workers, Queue: c.Queue, ReceiveOnly: c.ReceiveOnly,
-		CallTimeout: c.CallTimeout, Grace: c.ShutdownGrace, Log: log, Room: breaker.Room, Span: traces.span(),
+		CallTimeout: c.CallTimeout, Grace: c.ShutdownGrace, Log: log, Room: func() int { return outcall.Room(breakers...) }, Span: traces.span(),
 		OnStep: func(p adapter.Payment, _ adapter.Event) { metrics.Stepped(p) },
 	})
 	if err != nil {
@@ -145,7 +155,7 @@ func (c serveCmd) Run(ctx context.Context, log *slog.Logger) (err error) {
 	if !c.ReceiveOnly {
 		daily = reconcile.NewDaily(st, client, books)
 	}
-	payins, payinWork, err := c.mountAnymoney(server, st, metrics, log)
+	payins, payinWork, err := c.mountAnymoney(server, st, metrics, watch, log)
 	if err == nil {
 		err = c.mountAPI(server, keys, st, service, integra.NewUsers(client, st, keys, endpoint, rand.Reader, time.Now), payins, looks, daily, log)
 	}

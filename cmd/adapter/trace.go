@@ -121,11 +121,26 @@ func (t *tracing) span() func(ctx context.Context, name string, p adapter.Paymen
 		ctx, span := t.tracer.Start(ctx, name, trace.WithAttributes(
 			attribute.String("payment.id", p.Key.ID), attribute.String("payment.kind", string(p.Kind)),
 			attribute.String("payment.state", string(p.State)), attribute.Int("payment.attempt", p.Attempt)))
-		return ctx, func(err error) {
-			if err != nil && !errors.Is(err, adapter.ErrLost) {
-				span.SetStatus(codes.Error, err.Error())
-			}
-			span.End()
+		return ctx, ends(span)
+	}
+}
+
+// calls returns what begins a span about a call to another system; nil without tracing.
+func (t *tracing) calls() func(ctx context.Context, name string) (context.Context, func(error)) {
+	if t == nil {
+		return nil
+	}
+	return func(ctx context.Context, name string) (context.Context, func(error)) {
+		ctx, span := t.tracer.Start(ctx, name, trace.WithSpanKind(trace.SpanKindClient))
+		return ctx, ends(span)
+	}
+}
+
+func ends(span trace.Span) func(error) {
+	return func(err error) {
+		if err != nil && !errors.Is(err, adapter.ErrLost) {
+			span.SetStatus(codes.Error, err.Error())
 		}
+		span.End()
 	}
 }
