@@ -62,8 +62,8 @@ var (
 	digits = regexp.MustCompile(`\b[2-6](?:[ -]?[0-9]){12,18}\b`)
 	// userInfo is a password in an address.
 	userInfo = regexp.MustCompile(`(://)[^/\s@"'<>]+@`)
-	// inQuery is a parameter in an address anywhere in a text.
-	inQuery = regexp.MustCompile(`([?&]|&amp;)([0-9A-Za-z_.-]+)=([^&\s"'<>\\]+)`)
+	// inQuery is a parameter in an address, or an assignment, anywhere in a text.
+	inQuery = regexp.MustCompile(`(^|[?&\s]|&amp;)([0-9A-Za-z_.-]+)=([^&\s"'<>\\]+)`)
 	// inXML is an element without elements.
 	inXML = regexp.MustCompile(`<([A-Za-z][0-9A-Za-z:_.-]*)((?:\s[^<>]*)?)>([^<]+)</`)
 )
@@ -227,11 +227,8 @@ func maskHeaders(h http.Header) http.Header {
 			continue
 		}
 		for _, value := range values {
-			value = headerValue(value)
-			switch {
-			case name == "Location" || name == "Referer":
-				value = masked(value)
-			case namesSecret(name):
+			value = masked(headerValue(value))
+			if namesSecret(name) {
 				value = recording.Mask
 			}
 			clean[name] = append(clean[name], value)

@@ -23,6 +23,7 @@ func TestMaskBody(t *testing.T) {
 		{"a form", "OutSum=1.0&SignatureValue=ab%20c&Shp_a=%20&sign=&a", form, "OutSum=1.0&SignatureValue=***&Shp_a=%20&sign=&a", ""},
 		{"XML", `<?xml version="1.0"?><a x="1"><OpKey>AB</OpKey><s:Signature>q</s:Signature><Sum>1</Sum></a>`, xml, `<?xml version="1.0"?><a x="1"><OpKey>***</OpKey><s:Signature>***</s:Signature><Sum>1</Sum></a>`, ""},
 		{"text", "OK123", "text/plain", "OK123", ""},
+		{"text with a secret", "denied: token=abc user=bob", "text/plain", "denied: token=*** user=bob", ""},
 		{"a page", "<html>secret", "text/html", "", "12 bytes of text/html"},
 		{"a picture", "\x89PNG", "image/png", "", "4 bytes that are not UTF-8 (image/png)"},
 		{"no type", "what is this", "", "", "12 bytes of no known type"},
