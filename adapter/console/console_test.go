@@ -294,6 +294,15 @@ func TestMoveRefused(t *testing.T) {
 	}
 }
 
+// Both that wait for a person are told of.
+func TestNewsOfBoth(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.payment(t, 100_00, adapter.InDoubt)
+	w.payment(t, 100_00, adapter.CaptureRefused)
+	w.visit(t, reader).shows("/console/", http.StatusOK, []string{"1 payment is in doubt", "refuses to capture or release 1 payment"}, []string{"Everything is settled"})
+}
+
 // Nobody is led away by a link to the login page.
 func TestLoginStaysWithin(t *testing.T) {
 	t.Parallel()

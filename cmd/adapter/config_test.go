@@ -49,6 +49,13 @@ func TestBillingTakesNoPayins(t *testing.T) {
 	}
 }
 
+func TestStatementBackwards(t *testing.T) {
+	code, _, stderr := adapterRun(t, "ledger", "statement", "u", "--from", "2026-11-02T00:00:00Z", "--to", "2026-11-01T00:00:00Z")
+	if code != exitUsage || !strings.Contains(stderr, "--to: must be after --from") {
+		t.Errorf("exit code %d:\n%s", code, stderr)
+	}
+}
+
 // Any.Money is off without an address; with one, everything else is asked for.
 func TestAnymoneyIsWholeOrOff(t *testing.T) {
 	for name, tt := range map[string]struct {
