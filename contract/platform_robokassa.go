@@ -237,7 +237,7 @@ func cardChecks() []Check {
 	for _, v := range robokassaVectors().Signatures {
 		if slices.Contains(cardVectors, v.ID) {
 			checks = append(checks, Check{
-				Title: Text{fmt.Sprintf("Vector %s is rightly signed: %s", v.ID, v.Note), fmt.Sprintf("Вектор %s подписан верно: %s", v.ID, v.Note)},
+				Title: Text{fmt.Sprintf("Vector %s is rightly signed: %s", v.ID, v.Note), fmt.Sprintf("Вектор %s подписан верно: %s", v.ID, vectorsInRussian[v.ID])},
 				Run: func(t *T) { // the card is nobody's here, which is looked at after the signature
 					t.vectorShop("MD5")
 					t.cardPage(v.Wire, robokassa.CodeInvoice)
@@ -1028,7 +1028,7 @@ func holdChecks() []Check {
 			continue
 		}
 		checks = append(checks, Check{
-			Title:  Text{fmt.Sprintf("Token %s is accepted, for a payment that is there: %s", v.ID, v.Note), fmt.Sprintf("Токен %s принимается, если платёж есть: %s", v.ID, v.Note)},
+			Title:  Text{fmt.Sprintf("Token %s is accepted, for a payment that is there: %s", v.ID, v.Note), fmt.Sprintf("Токен %s принимается, если платёж есть: %s", v.ID, vectorsInRussian[v.ID])},
 			Clause: "Robokassa §8.1, §12.11",
 			Run: func(t *T) {
 				s := done(t)

@@ -34,6 +34,8 @@ var vectorsInRussian = map[string]string{ //nolint:gosec // one is about a passw
 	"pay-29-success-fail-url2":            "адреса возврата с методами, незакодированные",
 	"pay-30-success-only":                 "передана только пара SuccessUrl2: только она и подписана",
 	"pay-31-all-modifiers":                "все описанные модификаторы в описанном порядке",
+	"pay-32-cof-token":                    "токен сохранённой карты подписан последним",
+	"pay-33-cof-token-resulturl2":         "сохранённая карта и ResultUrl2",
 	"pay-34-recurring-parent":             "Recurring не подписывается",
 	"pay-35-test-mode":                    "IsTest=1: подпись тестовым паролем №1, сам IsTest не подписывается",
 	"pay-36-test-mode-live-password":      "боевой пароль при IsTest=1 — ошибка 29",
@@ -42,4 +44,8 @@ var vectorsInRussian = map[string]string{ //nolint:gosec // one is about a passw
 	"pay-40-receipt-double-encoded":       "официальный PHP SDK (sendCurl): после разбора запроса Receipt закодирован ещё дважды, а подписан закодированный один раз",
 	"pay-41-encoded-base-raw-field":       "поле пришло незакодированным JSON, а подписан закодированный текст; автор одного клиента сообщает об ошибке 29",
 	"pay-42-shp-lower-prefix":             "написание имени сохраняется в подписи: со строчным префиксом она другая, чем у pay-09",
+	"jwt-refund-hs256":                    "возврат части",
+	"jwt-refund-hs384":                    "возврат части",
+	"jwt-refund-hs512":                    "возврат части",
+	"jwt-refund-full-hs256":               "возврат целиком: RefundSum не передан",
 }
