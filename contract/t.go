@@ -1,6 +1,7 @@
 package contract
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -208,7 +209,10 @@ func (t *T) ending() ending {
 	for i := range order {
 		order[i] = i
 	}
-	slices.SortStableFunc(order, func(a, b int) int { return t.exchanges[a].At.Compare(t.exchanges[b].At) })
+	slices.SortStableFunc(order, func(a, b int) int {
+		x, y := &t.exchanges[a], &t.exchanges[b]
+		return cmp.Or(x.At.Compare(y.At), cmp.Compare(y.TookUS, x.TookUS)) // in one millisecond the cause outlasts its effect
+	})
 	e := ending{fault: t.broken, skipped: t.skipped, exchanges: make([]Exchange, len(order))}
 	if t.failure != nil {
 		f := *t.failure
