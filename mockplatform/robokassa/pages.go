@@ -157,7 +157,7 @@ func (c *call) payment(header http.Header) (*payment, bool) {
 	}
 	s := p.settings.Load()
 	data := &payment{
-		View: c.view(header, o.culture()), Operation: o.view(), Shop: p.shops[o.shop].Title(), About: o.request.Description,
+		View: c.view(header, o.request.Culture), Operation: o.view(), Shop: p.shops[o.shop].Title(), About: o.request.Description,
 		Methods: o.methods, Expires: o.expires, Cards: Cards(), Well: o.state.taken() && o.state != stateReturned, Held: o.state == stateHeld,
 		Converted: o.sum.Currency() != money.RUB, Seconds: s.FinalPageSecond,
 		Payable: p.payable(o) == nil,

@@ -3,6 +3,7 @@ package robokassa_test
 import (
 	"encoding/json"
 	"errors"
+	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -567,6 +568,35 @@ func TestSettingsAndShopsAreChecked(t *testing.T) {
 		change(&shop)
 		if at, ok := errors.AsType[*robokassa.FieldError](s.platform.PutShop(shop)); !ok || at.Field != field {
 			t.Errorf("%s: %v", field, at)
+		}
+	}
+}
+
+// The page speaks the language that the shop asked for, and without that its reader's.
+func TestPageLanguage(t *testing.T) {
+	t.Parallel()
+	s := newStand(t)
+	for i, tt := range []struct{ culture, accept, want string }{
+		{"", "ru", "ru"},
+		{"", "en", "en"},
+		{"ru", "en", "ru"},
+		{"en", "ru", "en"},
+	} {
+		r := basic(num(int64(100 + i)))
+		r.Culture = tt.culture
+		page, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.url+s.open(r), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		page.Header.Set("Accept-Language", tt.accept)
+		response, err := s.client.Do(page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, err := io.ReadAll(response.Body)
+		_ = response.Body.Close()
+		if err != nil || !strings.Contains(string(text), `<html lang="`+tt.want+`"`) {
+			t.Errorf("Culture %q, Accept-Language %q: want %s, got %.60s, %v", tt.culture, tt.accept, tt.want, text, err)
 		}
 	}
 }
