@@ -624,7 +624,7 @@ func resultChecks() []Check {
 			_, h, _ := paid(t, nil, func(r *robokassa.Request) {
 				r.Shp = robokassa.Fields{{Name: "Shp_b", Value: "2 + 2"}, {Name: "shp_a", Value: "Вася"}}
 			})
-			if fields := h.fields(); fields.Get("Shp_b") != "2 + 2" || fields.Get("shp_a") != "Вася" || !slices.Contains(names(h), "shp_a") {
+			if fields := h.fields(); fields.Get("Shp_b") != "2 + 2" || fields.Get("shp_a") != "Вася" || !slices.Contains(names(h), "Shp_b") || !slices.Contains(names(h), "shp_a") {
 				t.fail("Shp_b and shp_a as sent", h.body)
 			}
 		}},

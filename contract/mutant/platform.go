@@ -22,7 +22,7 @@ import (
 type PlatformDefect struct {
 	Defect
 	Costs string // how that becomes money
-	Area  string // of the checks of its protocol: PI, PA or PR
+	Area  string // of the checks that it is tried with: PI, PA, PR-SIGN …
 	wrap  wrap
 }
 
@@ -380,7 +380,7 @@ func text(value any) string {
 }
 
 // kills.txt says which checks catch which defects of platforms: a line each, found by trying
-// every one with every check of its protocol.
+// every one with every check of its area.
 //
 //go:embed kills.txt
 var kills string
@@ -396,9 +396,18 @@ func Platforms() []PlatformDefect {
 	for _, protocol := range []struct {
 		area    string
 		defects func(adding)
-	}{{"PI", integraDefects}, {"PA", anymoneyDefects}} {
+	}{
+		{"PI", integraDefects},
+		{"PA", anymoneyDefects},
+		{"PR-SIGN", robokassaSignatures},
+		{"PR-TOKEN", robokassaTokens},
+		{"PR-PAGE", robokassaPage},
+		{"PR-RESULT", robokassaResults},
+		{"PR-STATE", robokassaStates},
+		{"PR-HOLD", robokassaHolds},
+	} {
 		protocol.defects(func(id, what, costs string, w wrap) {
-			id = strings.ToLower(protocol.area + "-" + id)
+			id = strings.ToLower(protocol.area[:2] + "-" + id)
 			all = append(all, PlatformDefect{Defect{id, what, catch[id]}, costs, protocol.area, w})
 		})
 	}
@@ -407,6 +416,3 @@ func Platforms() []PlatformDefect {
 
 // adding is how the defects of a protocol are told, one by one.
 type adding func(id, what, costs string, w wrap)
-
-// shop is a shop's settings at Robokassa.
-type shop map[string]any
