@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/partnerkit/partnerkit/adapter/api"
 	"github.com/partnerkit/partnerkit/adapter/store"
 )
 
@@ -43,18 +44,6 @@ const archiveLeast = 30 * 24 * time.Hour
 
 // archiveBatch is how many payments are read, and how many histories dropped, at once.
 const archiveBatch = 500
-
-// transferJSON is a transfer as the archive keeps it; amounts are decimals.
-type transferJSON struct {
-	Num       int64  `json:"num"`
-	At        string `json:"at"`
-	Move      string `json:"move"`
-	Debit     string `json:"debit"`
-	Credit    string `json:"credit"`
-	Amount    string `json:"amount"`
-	Available string `json:"available_after"`
-	Reserved  string `json:"reserved_after"`
-}
 
 // Run moves the histories.
 func (c archivePaymentsCmd) Run(ctx context.Context, out io.Writer, log *slog.Logger, by operator) (err error) {
@@ -140,18 +129,16 @@ func (c archivePaymentsCmd) lines(ctx context.Context, st *store.Store, before t
 	}
 }
 
-func archiveRow(p store.Past) any {
-	row := struct {
-		paymentJSON
-		Transfers []transferJSON `json:"transfers,omitempty"`
-	}{paymentJSON: paymentRow(p.Payment)}
-	for _, e := range p.History {
-		row.History = append(row.History, eventRow(e))
-	}
+// archived is a payment as the file has it.
+type archived struct {
+	api.Payment
+	Transfers []api.Transfer `json:"transfers,omitempty"`
+}
+
+func archiveRow(p store.Past) archived {
+	row := archived{Payment: api.ShowPayment(p.Payment, p.History)}
 	for _, x := range p.Transfers {
-		row.Transfers = append(row.Transfers, transferJSON{
-			x.Num, stamp(x.At), string(x.Move), string(x.Debit), string(x.Credit), x.Amount.Text(), x.After.Available.Text(), x.After.Reserved.Text(),
-		})
+		row.Transfers = append(row.Transfers, api.ShowTransfer(x))
 	}
 	return row
 }

@@ -91,11 +91,7 @@ func TestArchiveCommand(t *testing.T) {
 	}
 }
 
-func unpack(t *testing.T, file string) (rows []struct {
-	paymentJSON
-	Transfers []transferJSON
-},
-) {
+func unpack(t *testing.T, file string) (rows []archived) {
 	t.Helper()
 	f, err := os.Open(file)
 	if err != nil {
@@ -111,10 +107,7 @@ func unpack(t *testing.T, file string) (rows []struct {
 		t.Fatal(err)
 	}
 	for line := range strings.Lines(string(raw)) {
-		rows = append(rows, struct {
-			paymentJSON
-			Transfers []transferJSON
-		}{})
+		rows = append(rows, archived{})
 		if err := json.Unmarshal([]byte(line), &rows[len(rows)-1]); err != nil {
 			t.Fatal(err)
 		}

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/partnerkit/partnerkit/adapter"
+	"github.com/partnerkit/partnerkit/adapter/api"
 	"github.com/partnerkit/partnerkit/adapter/ledger"
 	"github.com/partnerkit/partnerkit/adapter/outcall"
 	"github.com/partnerkit/partnerkit/adapter/store"
@@ -87,16 +88,8 @@ func (c withdrawCmd) Run(ctx context.Context, out io.Writer, log *slog.Logger, b
 	return c.run(ctx, out, log, by, (*store.Store).Withdraw)
 }
 
-// balanceJSON is a balance as commands print it; amounts are decimals.
-type balanceJSON struct {
-	User      string `json:"user"`
-	Available string `json:"available"`
-	Reserved  string `json:"reserved"`
-	Currency  string `json:"currency"`
-}
-
 func printBalance(out io.Writer, f outputFlags, user string, b ledger.Balance) error {
-	return f.print(out, balanceJSON{user, b.Available.Text(), b.Reserved.Text(), currency.Code()},
+	return f.print(out, api.ShowAccount(user, b),
 		fmt.Sprintf("available %s\nreserved  %s", b.Available, b.Reserved))
 }
 
@@ -168,25 +161,10 @@ func (c statementCmd) Run(ctx context.Context, out io.Writer, log *slog.Logger) 
 	case kept != store.Ledger:
 		log.WarnContext(ctx, fmt.Sprintf("the %s keeps the funds, and the statements with them: this is what moved here before", kept))
 	}
-	type row struct {
-		Num       int64  `json:"num"`
-		At        string `json:"at"`
-		Move      string `json:"move"`
-		Debit     string `json:"debit"`
-		Credit    string `json:"credit"`
-		Amount    string `json:"amount"`
-		Available string `json:"available_after"`
-		Reserved  string `json:"reserved_after"`
-		Payment   int64  `json:"payment,omitempty"`
-		Note      string `json:"note,omitempty"`
-	}
-	rows := make([]row, len(transfers))
+	rows := make([]api.Transfer, len(transfers))
 	t := table{head: []string{"NUM", "AT", "MOVE", "AMOUNT", "AVAILABLE", "RESERVED", "PAYMENT", "NOTE"}}
 	for i, x := range transfers {
-		rows[i] = row{
-			x.Num, stamp(x.At), string(x.Move), string(x.Debit), string(x.Credit), x.Amount.Text(),
-			x.After.Available.Text(), x.After.Reserved.Text(), x.Payment, x.Note,
-		}
+		rows[i] = api.ShowTransfer(x)
 		payment := ""
 		if x.Payment != 0 {
 			payment = strconv.FormatInt(x.Payment, 10)

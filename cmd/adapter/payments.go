@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/partnerkit/partnerkit/adapter"
+	"github.com/partnerkit/partnerkit/adapter/api"
 	"github.com/partnerkit/partnerkit/adapter/outcall"
 	"github.com/partnerkit/partnerkit/adapter/store"
 	"github.com/partnerkit/partnerkit/adapter/worker"
@@ -26,51 +27,6 @@ type paymentsCmd struct {
 	Retry   retryCmd           `cmd:"" help:"Put the scheduled tries of payments forward, chosen by a filter."`
 	Archive archivePaymentsCmd `cmd:"" help:"Move the histories of payments that ended long ago to a file."`
 	Resolve resolveCmd         `cmd:"" help:"Decide about a payment in doubt: did the platform carry it out?"`
-}
-
-// paymentJSON is a payment as commands print it; the amount is a decimal.
-type paymentJSON struct {
-	Num        int64       `json:"num"`
-	ID         string      `json:"id"`
-	Kind       string      `json:"kind"`
-	User       string      `json:"user"`
-	Amount     string      `json:"amount"`
-	Currency   string      `json:"currency"`
-	State      string      `json:"state"`
-	Reason     string      `json:"reason,omitempty"`
-	Attempt    int         `json:"attempt"`
-	RefundOf   int64       `json:"refund_of,omitempty"`
-	ReceivedAt string      `json:"received_at"`
-	UpdatedAt  string      `json:"updated_at"`
-	NextAt     string      `json:"next_at,omitempty"`
-	History    []eventJSON `json:"history,omitempty"`
-}
-
-type eventJSON struct {
-	At      string  `json:"at"`
-	Event   string  `json:"event"`
-	From    string  `json:"from,omitempty"`
-	To      string  `json:"to"`
-	Attempt int     `json:"attempt,omitempty"`
-	Verdict string  `json:"verdict,omitempty"`
-	Code    int     `json:"code,omitempty"`
-	TookMS  float64 `json:"took_ms,omitempty"`
-	Detail  string  `json:"detail,omitempty"`
-}
-
-func eventRow(e adapter.Event) eventJSON {
-	return eventJSON{
-		At: stamp(e.At), Event: string(e.Kind), From: string(e.From), To: string(e.To), Attempt: e.Attempt,
-		Verdict: string(e.Verdict), Code: e.Code, TookMS: float64(e.Took.Microseconds()) / 1000, Detail: e.Detail,
-	}
-}
-
-func paymentRow(p adapter.Payment) paymentJSON {
-	return paymentJSON{
-		Num: p.Num, ID: p.Key.ID, Kind: string(p.Kind), User: p.User, Amount: p.Amount.Text(), Currency: p.Amount.Currency().Code(),
-		State: string(p.State), Reason: p.Reason, Attempt: p.Attempt, RefundOf: p.RefundOf,
-		ReceivedAt: stamp(p.ReceivedAt), UpdatedAt: stamp(p.UpdatedAt), NextAt: stamp(p.NextAt),
-	}
 }
 
 type listPaymentsCmd struct {
@@ -108,10 +64,10 @@ func (c listPaymentsCmd) Run(ctx context.Context, out io.Writer, log *slog.Logge
 	if err != nil {
 		return err
 	}
-	rows := make([]paymentJSON, len(payments))
+	rows := make([]api.Payment, len(payments))
 	t := table{head: []string{"NUM", "ID", "KIND", "USER", "AMOUNT", "STATE", "RECEIVED", "REASON"}}
 	for i, p := range payments {
-		rows[i] = paymentRow(p)
+		rows[i] = api.ShowPayment(p, nil)
 		t.add(strconv.FormatInt(p.Num, 10), p.Key.ID, string(p.Kind), p.User, p.Amount.String(), string(p.State), stamp(p.ReceivedAt), p.Reason)
 	}
 	return c.print(out, rows, t.String())
@@ -156,10 +112,9 @@ func printPayment(ctx context.Context, out io.Writer, f outputFlags, st *store.S
 	if err != nil {
 		return err
 	}
-	row := paymentRow(p)
+	row := api.ShowPayment(p, history)
 	t := table{head: []string{"AT", "EVENT", "STATE", "ATTEMPT", "VERDICT", "TOOK", "DETAIL"}}
 	for _, e := range history {
-		row.History = append(row.History, eventRow(e))
 		attempt, took := "", ""
 		if e.Verdict != "" {
 			attempt, took = strconv.Itoa(e.Attempt), e.Took.Round(time.Microsecond).String()

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/partnerkit/partnerkit/adapter"
+	"github.com/partnerkit/partnerkit/adapter/api"
 	"github.com/partnerkit/partnerkit/adapter/store"
 )
 
@@ -37,7 +38,7 @@ Examples:
 
 // retried is what became of one payment.
 type retried struct {
-	paymentJSON
+	api.Payment
 	Result string `json:"result"`
 }
 
@@ -78,7 +79,7 @@ func (c retryCmd) Run(ctx context.Context, out io.Writer, log *slog.Logger, by o
 		if err != nil {
 			return err
 		}
-		rows = append(rows, retried{paymentRow(p), result})
+		rows = append(rows, retried{api.ShowPayment(p, nil), result})
 		t.add(strconv.FormatInt(p.Num, 10), p.Key.ID, string(p.State), strconv.Itoa(p.Attempt), stamp(p.NextAt), result)
 		return nil
 	})
