@@ -40,6 +40,7 @@ func exampleScenario(name string) string {
 // that is done.
 type confirming struct {
 	*httptest.Server
+	started  chan struct{} // closed once platform is there: a clock that runs may press a button before
 	platform *mockplatform.Server
 	keys     map[string]string
 
@@ -48,10 +49,15 @@ type confirming struct {
 }
 
 func newConfirming(t *testing.T) *confirming {
-	c := &confirming{keys: map[string]string{scenarioAlice: "key-of-alice", scenarioBob: "key-of-bob", scenarioCarol: "key-of-carol"}}
+	c := &confirming{started: make(chan struct{}), keys: map[string]string{scenarioAlice: "key-of-alice", scenarioBob: "key-of-bob", scenarioCarol: "key-of-carol"}}
 	c.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/robokassa/result" {
 			_, _ = w.Write([]byte("OK" + r.FormValue("InvId")))
+			return
+		}
+		select {
+		case <-c.started:
+		case <-r.Context().Done():
 			return
 		}
 		q := r.URL.Query()
@@ -83,12 +89,19 @@ func newConfirming(t *testing.T) *confirming {
 	return c
 }
 
+// start starts the platform that tells the partner of top-ups.
+func (c *confirming) start(t *testing.T, opts ...mockplatform.Option) *mockplatform.Server {
+	t.Helper()
+	c.platform = mockplatform.Start(t, opts...)
+	close(c.started)
+	return c.platform
+}
+
 // play starts an example with a partner.
 func play(t *testing.T, name string) (*mockplatform.Server, *confirming) {
 	t.Helper()
 	c := newConfirming(t)
-	c.platform = mockplatform.Start(t, mockplatform.WithScenario(exampleScenario(name), "PARTNER="+c.URL, "SHOP="+c.URL))
-	return c.platform, c
+	return c.start(t, mockplatform.WithScenario(exampleScenario(name), "PARTNER="+c.URL, "SHOP="+c.URL)), c
 }
 
 func balanceOf(t *testing.T, s *mockplatform.Server, hash string) string {
@@ -255,7 +268,7 @@ func TestScenarioDocument(t *testing.T) {
 		t.Fatalf("examples %v", all)
 	}
 	c := newConfirming(t)
-	c.platform = mockplatform.Start(t, func(cfg *mockplatform.Config) {
+	c.start(t, func(cfg *mockplatform.Config) {
 		cfg.Scenarios = []mockplatform.Script{{File: "first.yaml", Text: []byte(all[0].code), Env: func(string) (string, bool) { return c.URL, true }}}
 	})
 	advance(t, c.platform, 10*time.Minute)

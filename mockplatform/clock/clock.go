@@ -380,17 +380,25 @@ func (c *Clock) advanceTo(ctx context.Context, target time.Time) error {
 		if err := c.wait(ctx); err != nil {
 			return err
 		}
-		ran := false
-		for now := c.Now(); c.runNext(now); {
-			ran = true
-		}
-		if ran {
-			continue // it may have handed work to Go
+		if instant, ok := c.earliest(); ok && !instant.After(c.Now()) {
+			for c.runNext(instant) {
+			}
+			continue // they may have handed work to Go, also when a running clock is past the next instant
 		}
 		if !c.moveOn(target) {
 			return nil
 		}
 	}
+}
+
+// earliest is the due time of the timer that is due first.
+func (c *Clock) earliest() (due time.Time, ok bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.queue) == 0 {
+		return time.Time{}, false
+	}
+	return c.queue[0].due, true
 }
 
 // runNext runs the earliest timer if it is due by now, and reports whether there was one.

@@ -91,6 +91,35 @@ func TestAdvanceWaitsForWorkBeforeTimeMovesOn(t *testing.T) {
 	})
 }
 
+// A running clock gets ahead of what falls due while work is waited for; the instants still
+// come one at a time.
+func TestAdvanceOfARunningClockKeepsTheInstantsApart(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c, err := clock.New(clock.State{Rate: 60})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		var working atomic.Int32
+		for minute := range time.Duration(3) {
+			c.AfterFunc(time.Minute*(1+minute), func() {
+				if n := working.Load(); n > 0 {
+					t.Errorf("minute %d came while the work of %d before it went on", 1+minute, n)
+				}
+				working.Add(1)
+				c.Go(func() {
+					defer working.Add(-1)
+					time.Sleep(10 * time.Second) // ten minutes of this clock
+				})
+			})
+		}
+		if err := c.Advance(t.Context(), time.Hour); err != nil {
+			t.Fatal(err)
+		}
+	})
+}
+
 func TestAdvanceGivesUpWithItsContext(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
