@@ -156,7 +156,7 @@ func (a *api) patchRobokassa(change map[string]any) error {
 type (
 	operationsQuery struct {
 		Shop   string           `query:"shop" doc:"Of this shop alone"`
-		State  int              `query:"state" enum:"0,5,10,20,50,60,100,-1" default:"-1" doc:"Code of OpState; 0 while the page is only open, -1 for any"`
+		State  int              `query:"state" minimum:"-1" maximum:"100" default:"-1" doc:"Code of OpState; 0 while the page is only open, -1 for any"`
 		Source robokassa.Source `query:"source" enum:"page,card,invoice,recurring"`
 		Before string           `query:"before" doc:"Only operations older than the one of this guid"`
 		Limit  int              `query:"limit" minimum:"1" maximum:"1000" default:"100"`
