@@ -2,7 +2,7 @@
 
 GO      ?= go
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
-LDFLAGS := -s -w -X main.version=$(VERSION)
+LDFLAGS := -s -w -X github.com/partnerkit/partnerkit/cmd/internal/program.version=$(VERSION)
 LINT    := $(GO) tool -modfile=.ci/lint.mod golangci-lint
 
 FUZZTIME  ?= 60s

@@ -19,6 +19,7 @@ import (
 	"github.com/partnerkit/partnerkit/adapter/token"
 	"github.com/partnerkit/partnerkit/adapter/vault"
 	"github.com/partnerkit/partnerkit/adapter/web"
+	"github.com/partnerkit/partnerkit/cmd/internal/program"
 )
 
 // apiFlags are those of the API for the partner's panel.
@@ -78,7 +79,7 @@ func (c serveCmd) mountAPI(server *web.Server, keys *vault.Vault, st *store.Stor
 	calls := api.New(api.Config{
 		Verify: verifier(tokens), Revoked: st.TokenRevoked, Rate: c.APIRate, Burst: c.APIBurst,
 		Users: users, Payments: service, Balances: funds.balances(st), Ledger: ledger, Records: st, Reconciliations: st, Requests: st, Currency: currency, Payins: payins, Store: st,
-		Act: st.Act, TraceID: web.TraceID, Version: version, Log: log,
+		Act: st.Act, TraceID: web.TraceID, Version: program.Version(), Log: log,
 	})
 	server.Handle(api.Base+"{call:.*}", calls)
 	server.Handle("/openapi.json", calls, http.MethodGet)

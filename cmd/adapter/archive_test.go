@@ -14,6 +14,7 @@ import (
 	"github.com/partnerkit/partnerkit/adapter"
 	"github.com/partnerkit/partnerkit/adapter/adaptertest"
 	"github.com/partnerkit/partnerkit/adapter/store"
+	"github.com/partnerkit/partnerkit/cmd/internal/program"
 )
 
 func TestArchiveCommand(t *testing.T) {
@@ -52,11 +53,11 @@ func TestArchiveCommand(t *testing.T) {
 		"no day":               {"yesterday", file, "--before"},
 		"a file that is there": {day(40 * 24 * time.Hour), strings.TrimPrefix(database, "sqlite:"), "there already"},
 	} {
-		if code, _, stderr := archive(tt.before, tt.out); code != exitUsage || !strings.Contains(stderr, tt.says) {
+		if code, _, stderr := archive(tt.before, tt.out); code != program.ExitUsage || !strings.Contains(stderr, tt.says) {
 			t.Errorf("%s: exit code %d, %s", name, code, stderr)
 		}
 	}
-	if code, out, stderr := archive(day(40*24*time.Hour), file); code != exitOK || !strings.HasPrefix(out, "3 payments in ") {
+	if code, out, stderr := archive(day(40*24*time.Hour), file); code != program.ExitOK || !strings.HasPrefix(out, "3 payments in ") {
 		t.Fatalf("exit code %d, %s%s", code, out, stderr)
 	}
 	rows := unpack(t, file)
@@ -78,12 +79,12 @@ func TestArchiveCommand(t *testing.T) {
 		{[]string{"payments", "show", strconv.FormatInt(nums[0], 10)}, "moved to " + file},
 		{[]string{"audit", "list", "--what", "payments archive"}, "3 payments that ended before"},
 	} {
-		if code, out, stderr := adapterRun(t, append(tt.args, "--database", database)...); code != exitOK || !strings.Contains(out, tt.says) {
+		if code, out, stderr := adapterRun(t, append(tt.args, "--database", database)...); code != program.ExitOK || !strings.Contains(out, tt.says) {
 			t.Errorf("%v: exit code %d, %s%s; want %q", tt.args, code, out, stderr, tt.says)
 		}
 	}
 	second := file + ".second"
-	if code, out, _ := archive(day(40*24*time.Hour), second); code != exitOK || !strings.Contains(out, "nothing to archive") {
+	if code, out, _ := archive(day(40*24*time.Hour), second); code != program.ExitOK || !strings.Contains(out, "nothing to archive") {
 		t.Errorf("a second time: exit code %d, %s", code, out)
 	}
 	if _, err := os.Stat(second); err == nil {

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/partnerkit/partnerkit/cmd/internal/program"
 )
 
 func TestCommandsAreAudited(t *testing.T) {
@@ -16,12 +17,12 @@ func TestCommandsAreAudited(t *testing.T) {
 		args []string
 		code int
 	}{
-		{[]string{"migrate"}, exitOK},
-		{[]string{"migrate"}, exitOK}, // nothing left to do is no action
-		{[]string{"ledger", "deposit", user, "10", "--key", "k7"}, exitFailed},
-		{[]string{"ledger", "balance", user}, exitFailed}, // a look is none either
-		{[]string{"token", "mint", "--name", "panel", "--scope", "payins:read", "--as", "bob"}, exitOK},
-		{[]string{"token", "mint", "--user", user}, exitOK},
+		{[]string{"migrate"}, program.ExitOK},
+		{[]string{"migrate"}, program.ExitOK}, // nothing left to do is no action
+		{[]string{"ledger", "deposit", user, "10", "--key", "k7"}, program.ExitFailed},
+		{[]string{"ledger", "balance", user}, program.ExitFailed}, // a look is none either
+		{[]string{"token", "mint", "--name", "panel", "--scope", "payins:read", "--as", "bob"}, program.ExitOK},
+		{[]string{"token", "mint", "--user", user}, program.ExitOK},
 	} {
 		args := append(tt.args, "--database", db)
 		if code, _, stderr := adapterRun(t, append([]string{"--as", "alice"}, args...)...); code != tt.code {
@@ -53,7 +54,7 @@ func TestCommandsAreAudited(t *testing.T) {
 	if _, out, _ := adapterRun(t, "audit", "list", "--database", db, "--who", "bob"); strings.Count(out, "\n") != 2 || !strings.Contains(out, "token/panel") {
 		t.Errorf("only bob's:\n%s", out)
 	}
-	if code, _, stderr := adapterRun(t, "audit", "list", "--database", db, "--via", "door"); code != exitUsage || !strings.Contains(stderr, "--via") {
+	if code, _, stderr := adapterRun(t, "audit", "list", "--database", db, "--via", "door"); code != program.ExitUsage || !strings.Contains(stderr, "--via") {
 		t.Errorf("exit code %d: %s", code, stderr)
 	}
 }

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/partnerkit/partnerkit/cmd/internal/program"
 )
 
 // adapterRun runs the command in a folder of its own.
@@ -24,8 +26,8 @@ func TestServeNamesEveryFaultAtOnce(t *testing.T) {
 		"--partner-hash", "abc", "--cipher", "rot13", "--call-timeout", "1ms", "--notify-url-base", "https://x/?q=1",
 		"--notify-auth", "secret", "--notify-secret", "short", "--notify-token-ttl", "1s", "--param-id", "a&b",
 		"--listen", "nowhere", "--workers", "0", "--lease", "1ms", "--retry-first", "1h")
-	if code != exitUsage {
-		t.Errorf("exit code %d; want %d", code, exitUsage)
+	if code != program.ExitUsage {
+		t.Errorf("exit code %d; want %d", code, program.ExitUsage)
 	}
 	for _, want := range []string{
 		"--database", "--master-key", "--platform-url", "--partner-path", "--partner-hash", "--partner-key", "--cipher",
@@ -51,7 +53,7 @@ func TestBillingTakesNoPayins(t *testing.T) {
 
 func TestStatementBackwards(t *testing.T) {
 	code, _, stderr := adapterRun(t, "ledger", "statement", "u", "--from", "2026-11-02T00:00:00Z", "--to", "2026-11-01T00:00:00Z")
-	if code != exitUsage || !strings.Contains(stderr, "--to: must be after --from") {
+	if code != program.ExitUsage || !strings.Contains(stderr, "--to: must be after --from") {
 		t.Errorf("exit code %d:\n%s", code, stderr)
 	}
 }
@@ -74,8 +76,8 @@ func TestAnymoneyIsWholeOrOff(t *testing.T) {
 		"a command that needs it": {[]string{"payins", "calc", "1", "RUB", "visamc"}, []string{"--anymoney-url"}},
 	} {
 		code, _, stderr := adapterRun(t, tt.args...)
-		if code != exitUsage {
-			t.Errorf("%s: exit code %d; want %d", name, code, exitUsage)
+		if code != program.ExitUsage {
+			t.Errorf("%s: exit code %d; want %d", name, code, program.ExitUsage)
 		}
 		if tt.want == nil && strings.Contains(stderr, "--anymoney") {
 			t.Errorf("%s: faults in what is off:\n%s", name, stderr)
@@ -117,7 +119,7 @@ func TestEnvironmentAndFileNameTheSameThings(t *testing.T) {
 	t.Run("a key that is no setting", func(t *testing.T) {
 		write(t, file, "databse: sqlite:x\nlistne: y\n")
 		code, _, stderr := adapterRun(t, "ledger", "verify", "--config", file)
-		if code != exitUsage || !strings.Contains(stderr, "databse") || !strings.Contains(stderr, "listne") {
+		if code != program.ExitUsage || !strings.Contains(stderr, "databse") || !strings.Contains(stderr, "listne") {
 			t.Errorf("exit code %d: %s", code, stderr)
 		}
 	})
@@ -133,7 +135,7 @@ func write(t *testing.T, file, text string) {
 func TestHelpShowsExamples(t *testing.T) {
 	for _, args := range [][]string{{"--help"}, {"serve", "--help"}} {
 		code, stdout, _ := adapterRun(t, args...)
-		if code != exitOK || !strings.Contains(stdout, "Examples:") {
+		if code != program.ExitOK || !strings.Contains(stdout, "Examples:") {
 			t.Errorf("%v: exit code %d\n%s", args, code, stdout)
 		}
 	}
@@ -144,7 +146,7 @@ func TestMasterKeyFileIsMadeOnce(t *testing.T) {
 	db := filepath.Join(t.TempDir(), "a.db")
 	mint := func() string {
 		code, out, errs := adapterRun(t, "token", "mint", "--database", "sqlite:"+db, "--user", strings.Repeat("u", 32))
-		if code != exitOK {
+		if code != program.ExitOK {
 			t.Fatalf("exit code %d: %s", code, errs)
 		}
 		return out
@@ -185,18 +187,18 @@ func TestWrongUseIsToldApartFromFailure(t *testing.T) {
 		code int
 		want string
 	}{
-		{"unknown command", []string{"fly"}, exitUsage, "fly"},
-		{"unknown flag", []string{"serve", "--fly"}, exitUsage, "fly"},
-		{"log level", []string{"token", "master-key", "--log-level", "loud"}, exitUsage, "loud"},
-		{"log format", []string{"token", "master-key", "--log-format", "xml"}, exitUsage, "xml"},
-		{"negative deposit", []string{"ledger", "deposit", strings.Repeat("u", 32), "--", "-5"}, exitUsage, "amount"},
-		{"amount with comma", []string{"ledger", "deposit", strings.Repeat("u", 32), "1,5"}, exitUsage, "amount"},
-		{"user that is no hash", []string{"ledger", "deposit", "bob", "5"}, exitUsage, "user"},
-		{"unknown state", []string{"payments", "list", "--state", "lost"}, exitUsage, "lost"},
-		{"unknown kind", []string{"payments", "list", "--kind", "gift"}, exitUsage, "gift"},
-		{"unknown screen", []string{"login-link", strings.Repeat("u", 32), "--r", "go/away"}, exitUsage, "--r"},
-		{"token for nobody", []string{"token", "mint"}, exitUsage, "--user"},
-		{"database that cannot be", []string{"ledger", "verify", "--database", "sqlite:" + missing}, exitFailed, "database"},
+		{"unknown command", []string{"fly"}, program.ExitUsage, "fly"},
+		{"unknown flag", []string{"serve", "--fly"}, program.ExitUsage, "fly"},
+		{"log level", []string{"token", "master-key", "--log-level", "loud"}, program.ExitUsage, "loud"},
+		{"log format", []string{"token", "master-key", "--log-format", "xml"}, program.ExitUsage, "xml"},
+		{"negative deposit", []string{"ledger", "deposit", strings.Repeat("u", 32), "--", "-5"}, program.ExitUsage, "amount"},
+		{"amount with comma", []string{"ledger", "deposit", strings.Repeat("u", 32), "1,5"}, program.ExitUsage, "amount"},
+		{"user that is no hash", []string{"ledger", "deposit", "bob", "5"}, program.ExitUsage, "user"},
+		{"unknown state", []string{"payments", "list", "--state", "lost"}, program.ExitUsage, "lost"},
+		{"unknown kind", []string{"payments", "list", "--kind", "gift"}, program.ExitUsage, "gift"},
+		{"unknown screen", []string{"login-link", strings.Repeat("u", 32), "--r", "go/away"}, program.ExitUsage, "--r"},
+		{"token for nobody", []string{"token", "mint"}, program.ExitUsage, "--user"},
+		{"database that cannot be", []string{"ledger", "verify", "--database", "sqlite:" + missing}, program.ExitFailed, "database"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -8,28 +8,14 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"log/slog"
-	"os"
-	"os/signal"
-	"syscall"
 
 	"github.com/alecthomas/kong"
 
 	"github.com/partnerkit/partnerkit/adapter"
 	"github.com/partnerkit/partnerkit/adapter/web"
-	"github.com/partnerkit/partnerkit/cmd/internal/settings"
-)
-
-// version is stamped by the build.
-var version = "dev"
-
-// Exit codes: what failed is told apart from what was asked for wrongly.
-const (
-	exitOK     = 0
-	exitFailed = 1
-	exitUsage  = 2
+	"github.com/partnerkit/partnerkit/cmd/internal/program"
 )
 
 type cli struct {
@@ -68,66 +54,31 @@ Examples:
   adapter payments list --state in_doubt
   adapter ledger verify`
 
-func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	code := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
-	stop()
-	os.Exit(code)
-}
+func main() { program.Main(run) }
 
 // run executes one command and returns the exit code.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	var c cli
-	exit := -1 // set by --help and --version
-	parser, err := kong.New(
-		&c,
-		kong.Name("adapter"),
-		kong.Description(description),
-		kong.DefaultEnvars("ADAPTER"),
-		kong.Configuration(settings.LoadYAML),
-		kong.Writers(stdout, stderr),
-		kong.Exit(func(code int) { exit = code }),
-		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}),
-		kong.Vars{
-			"version": version, "log_format": defaultLogFormat(stderr), "account": account(),
-			"states": listed(adapter.States), "due_states": listed(adapter.Due),
-		},
-	)
-	if err != nil { // a mistake in the tags above
-		_, _ = fmt.Fprintln(stderr, "adapter:", err)
-		return exitFailed
-	}
-	command, err := parser.Parse(args)
-	if exit >= 0 {
-		return exit
-	}
-	if err != nil {
-		_, _ = fmt.Fprintf(stderr, "adapter: %v\nTry: adapter --help\n", err)
-		return exitUsage
-	}
-	level, err := logLevel(c.LogLevel)
-	var log *slog.Logger
-	if err == nil {
-		log, err = web.NewLogger(stderr, c.LogFormat, level)
-	}
-	if err != nil {
-		_, _ = fmt.Fprintln(stderr, "adapter:", err)
-		return exitUsage
-	}
-	slog.SetDefault(log)
-
-	command.BindTo(ctx, (*context.Context)(nil))
-	command.BindTo(stdout, (*io.Writer)(nil))
-	command.Bind(newOperator(c.As, command))
-	err = command.Run(log)
-	var bad *configError
-	switch {
-	case err == nil:
-		return exitOK
-	case errors.As(err, &bad):
-		_, _ = fmt.Fprintln(stderr, "adapter:", err)
-		return exitUsage
-	}
-	_, _ = fmt.Fprintln(stderr, "adapter:", err)
-	return exitFailed
+	vars := kong.Vars{"log_format": defaultLogFormat(stderr), "account": account(), "states": listed(adapter.States), "due_states": listed(adapter.Due)}
+	return program.Program{Name: "adapter", Description: description, Vars: vars}.Run(ctx, &c, args, stdout, stderr, func(command *kong.Context) (int, error) {
+		level, err := logLevel(c.LogLevel)
+		if err != nil {
+			return program.ExitUsage, err
+		}
+		log, err := web.NewLogger(stderr, c.LogFormat, level)
+		if err != nil {
+			return program.ExitUsage, err
+		}
+		slog.SetDefault(log)
+		command.Bind(newOperator(c.As, command))
+		err = command.Run(log)
+		var bad *configError
+		switch {
+		case err == nil:
+			return program.ExitOK, nil
+		case errors.As(err, &bad):
+			return program.ExitUsage, err
+		}
+		return program.ExitFailed, err
+	})
 }

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/partnerkit/partnerkit/cmd/internal/program"
 	"gopkg.in/yaml.v3"
 )
 
@@ -18,7 +19,7 @@ func TestCheckConfig(t *testing.T) {
 		"--notify-url-base", "https://pay.example", "--notify-allow", "10.0.0.0/8,::1", "--call-timeout", "3s", "--workers", "7",
 	}
 	code, out, stderr := adapterRun(t, args...)
-	if code != exitOK || strings.Contains(out+stderr, "hunter2") || !strings.Contains(out, "partner-key: "+hidden) {
+	if code != program.ExitOK || strings.Contains(out+stderr, "hunter2") || !strings.Contains(out, "partner-key: "+hidden) {
 		t.Fatalf("exit code %d\n%s%s", code, out, stderr)
 	}
 	var values map[string]any
@@ -30,11 +31,11 @@ func TestCheckConfig(t *testing.T) {
 	}
 	file := filepath.Join(t.TempDir(), "adapter.yaml")
 	write(t, file, out)
-	if code, again, stderr := adapterRun(t, "check-config", "--config", file); code != exitOK || again != out {
+	if code, again, stderr := adapterRun(t, "check-config", "--config", file); code != program.ExitOK || again != out {
 		t.Errorf("read back: exit code %d, %s\n%s", code, stderr, again)
 	}
 	code, out, stderr = adapterRun(t, "check-config", "--database", "postgres://u:hunter2@db/x", "--lease", "1s")
-	if code != exitUsage || strings.Contains(out+stderr, "hunter2") || !strings.Contains(stderr, "--lease") || !strings.Contains(stderr, "--platform-url") {
+	if code != program.ExitUsage || strings.Contains(out+stderr, "hunter2") || !strings.Contains(stderr, "--lease") || !strings.Contains(stderr, "--platform-url") {
 		t.Errorf("faults: exit code %d\n%s%s", code, out, stderr)
 	}
 }
@@ -97,10 +98,10 @@ func TestDoctorFinds(t *testing.T) {
 	expect(found, "master key", healthy, "will be made")
 	expect(found, "platform", broken, "connection refused")
 	expect(found, "clock", skipped, "")
-	if code != exitFailed {
+	if code != program.ExitFailed {
 		t.Errorf("exit code %d", code)
 	}
-	if code, _, stderr := adapterRun(t, "migrate", "--database", db); code != exitOK {
+	if code, _, stderr := adapterRun(t, "migrate", "--database", db); code != program.ExitOK {
 		t.Fatal(stderr)
 	}
 	_, found = examine("--lease", "1s")
@@ -121,13 +122,13 @@ func TestMigratePlanAndVerify(t *testing.T) {
 		code int
 		want string
 	}{
-		{[]string{"migrate", "plan"}, exitOK, "pending 00001_payments.sql"},
-		{[]string{"migrate", "verify"}, exitFailed, "DIFFERS: pending 00001_payments.sql"},
-		{[]string{"migrate", "--dry-run"}, exitOK, "pending 00001_payments.sql"},
-		{[]string{"migrate"}, exitOK, "applied 00001_payments.sql"},
-		{[]string{"migrate", "apply"}, exitOK, "up to date"},
-		{[]string{"migrate", "plan"}, exitOK, "up to date"},
-		{[]string{"migrate", "verify"}, exitOK, "up to date"},
+		{[]string{"migrate", "plan"}, program.ExitOK, "pending 00001_payments.sql"},
+		{[]string{"migrate", "verify"}, program.ExitFailed, "DIFFERS: pending 00001_payments.sql"},
+		{[]string{"migrate", "--dry-run"}, program.ExitOK, "pending 00001_payments.sql"},
+		{[]string{"migrate"}, program.ExitOK, "applied 00001_payments.sql"},
+		{[]string{"migrate", "apply"}, program.ExitOK, "up to date"},
+		{[]string{"migrate", "plan"}, program.ExitOK, "up to date"},
+		{[]string{"migrate", "verify"}, program.ExitOK, "up to date"},
 	} {
 		code, out, stderr := adapterRun(t, append(tt.args, "--database", db)...)
 		if code != tt.code || !strings.Contains(out, tt.want) {

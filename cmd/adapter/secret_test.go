@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/alecthomas/kong"
+	"github.com/partnerkit/partnerkit/cmd/internal/program"
 )
 
 // Whatever a flag is called that holds a secret, it has the type that hides it.
@@ -106,14 +107,14 @@ func TestSecretFromFile(t *testing.T) {
 		}
 	}
 	code, _, stderr := adapterRun(t, "serve", "--partner-key", "file:"+file+".none")
-	if code != exitUsage || !strings.Contains(stderr, "partner-key") || !strings.Contains(stderr, ".none") {
+	if code != program.ExitUsage || !strings.Contains(stderr, "partner-key") || !strings.Contains(stderr, ".none") {
 		t.Errorf("a file that is not there: exit code %d, %s", code, stderr)
 	}
 }
 
 func TestEntryFaults(t *testing.T) {
 	code, _, stderr := adapterRun(t, "serve", "--notify-auth", "none", "--tls-cert", "x", "--trusted-proxies", "here", "--notify-rate=-1", "--notify-rate-per-source", "2000000")
-	if code != exitUsage {
+	if code != program.ExitUsage {
 		t.Errorf("exit code %d", code)
 	}
 	for _, want := range []string{"--notify-allow: is needed", "--tls-cert, --tls-key", "--trusted-proxies: \"here\"", "--notify-rate:", "--notify-rate-per-source:"} {

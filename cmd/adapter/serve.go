@@ -21,6 +21,7 @@ import (
 	"github.com/partnerkit/partnerkit/adapter/store"
 	"github.com/partnerkit/partnerkit/adapter/web"
 	"github.com/partnerkit/partnerkit/adapter/worker"
+	"github.com/partnerkit/partnerkit/cmd/internal/program"
 )
 
 type serveCmd struct {
@@ -214,7 +215,7 @@ func (c serveCmd) runAll(ctx context.Context, log *slog.Logger, addr string, ser
 		stopStore()
 		return part("server", err)
 	})
-	log.InfoContext(ctx, "ready", "listen", addr, "version", version, "database", c.redacted(),
+	log.InfoContext(ctx, "ready", "listen", addr, "version", program.Version(), "database", c.redacted(),
 		"workers", c.Workers, "receive_only", c.ReceiveOnly)
 	err := all.Wait()
 	log.Info("stopped")

@@ -18,6 +18,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/partnerkit/partnerkit/adapter"
+	"github.com/partnerkit/partnerkit/cmd/internal/program"
 )
 
 // tracing follows a notification through reservation and call. It is switched on, and set up, by
@@ -50,7 +51,7 @@ func newTracing(ctx context.Context, log *slog.Logger) (*tracing, error) {
 		return nil, fmt.Errorf("traces: %w", err)
 	}
 	about, err := resource.New(ctx, resource.WithTelemetrySDK(), resource.WithHost(),
-		resource.WithAttributes(attribute.String("service.name", "partnerkit-adapter"), attribute.String("service.version", version)), resource.WithFromEnv())
+		resource.WithAttributes(attribute.String("service.name", "partnerkit-adapter"), attribute.String("service.version", program.Version())), resource.WithFromEnv())
 	if err != nil {
 		return nil, fmt.Errorf("traces: %w", err)
 	}

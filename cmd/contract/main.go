@@ -8,25 +8,20 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"io"
 	"os"
-	"os/signal"
-	"runtime/debug"
 	"strings"
-	"syscall"
 
 	"github.com/alecthomas/kong"
-)
 
-// version is stamped by the build.
-var version = "dev"
+	"github.com/partnerkit/partnerkit/cmd/internal/program"
+)
 
 // Exit codes.
 const (
-	exitKept   = 0 // every promise that must be kept is
-	exitBroken = 1 // at least one is not
-	exitError  = 2 // there is no verdict: the target, the hook or the call was wrong
+	exitKept   = 0                 // every promise that must be kept is
+	exitBroken = 1                 // at least one is not
+	exitError  = program.ExitUsage // there is no verdict: the target, the hook or the call was wrong
 )
 
 type cli struct {
@@ -51,58 +46,23 @@ Examples:
   contract list --only 'INT-PARAM-*'
   contract explain INT-LOST-04`
 
-func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	code := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
-	stop()
-	os.Exit(code)
-}
+func main() { program.Main(run) }
 
 // run executes one command and returns the exit code.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	var c cli
-	exit := -1 // set by --help and --version
-	parser, err := kong.New(
-		&c,
-		kong.Name("contract"),
-		kong.Description(description),
-		kong.DefaultEnvars("CONTRACT"),
-		kong.Writers(stdout, stderr),
-		kong.Exit(func(code int) { exit = code }),
-		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}),
-		kong.Vars{"version": buildVersion(), "lang": language(os.LookupEnv)},
-	)
-	if err != nil { // a mistake in the tags
-		_, _ = fmt.Fprintln(stderr, "contract:", err)
-		return exitError
-	}
-	command, err := parser.Parse(args)
-	if exit >= 0 {
-		return exit
-	}
-	if err != nil {
-		_, _ = fmt.Fprintf(stderr, "contract: %v\nTry: contract --help\n", err)
-		return exitError
-	}
-	code := exitKept
-	command.BindTo(ctx, (*context.Context)(nil))
-	if err := command.Run(&streams{stdout, stderr}, &code); err != nil {
-		_, _ = fmt.Fprintln(stderr, "contract:", err)
-		return exitError
-	}
-	return code
+	vars := kong.Vars{"lang": language(os.LookupEnv)}
+	return program.Program{Name: "contract", Description: description, Vars: vars}.Run(ctx, &c, args, stdout, stderr, func(command *kong.Context) (int, error) {
+		code := exitKept
+		if err := command.Run(&streams{stdout, stderr}, &code); err != nil {
+			return exitError, err
+		}
+		return code, nil
+	})
 }
 
 // streams are where a command writes.
 type streams struct{ out, err io.Writer }
-
-// buildVersion is what the build stamped, or else what `go install` knows.
-func buildVersion() string {
-	if info, ok := debug.ReadBuildInfo(); ok && version == "dev" && info.Main.Version != "" {
-		return info.Main.Version
-	}
-	return version
-}
 
 // language is that of the environment, if it is one of ours.
 func language(env func(string) (string, bool)) string {

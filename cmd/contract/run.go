@@ -15,6 +15,7 @@ import (
 
 	"golang.org/x/term"
 
+	"github.com/partnerkit/partnerkit/cmd/internal/program"
 	"github.com/partnerkit/partnerkit/contract"
 	"github.com/partnerkit/partnerkit/contract/report"
 	"github.com/partnerkit/partnerkit/mockplatform"
@@ -116,7 +117,7 @@ func standIn(ctx context.Context, control, platform, listen string) (at contract
 		}
 		return contract.StandIn{URL: platform, Control: control}, func() error { return nil }, nil
 	}
-	server, err := mockplatform.New(mockplatform.Config{Listen: listen, Version: buildVersion()})
+	server, err := mockplatform.New(mockplatform.Config{Listen: listen, Version: program.Version()})
 	if err != nil {
 		return at, nil, fmt.Errorf("stand_in.listen: %w", err)
 	}

@@ -5,29 +5,14 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"log/slog"
-	"os"
-	"os/signal"
-	"runtime/debug"
 	"strings"
-	"syscall"
 
 	"github.com/alecthomas/kong"
 
-	"github.com/partnerkit/partnerkit/cmd/internal/settings"
+	"github.com/partnerkit/partnerkit/cmd/internal/program"
 	"github.com/partnerkit/partnerkit/mockplatform/fault"
-)
-
-// version is stamped by the build.
-var version = "dev"
-
-// Exit codes: what failed is told apart from what was asked for wrongly.
-const (
-	exitOK     = 0
-	exitFailed = 1
-	exitUsage  = 2
 )
 
 type cli struct {
@@ -63,52 +48,22 @@ Examples:
   curl -s http://127.0.0.1:8091/faults -d '{"match":{"method":"confirmPayment","nth":1},"act":{"do":"drop_after"}}'
   curl -s -X PATCH http://127.0.0.1:8091/settings -d '{"integra":{"lost_answers":"drop"}}'`
 
-func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	code := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
-	stop()
-	os.Exit(code)
-}
+func main() { program.Main(run) }
 
 // run executes one command and returns the exit code.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	var c cli
-	exit := -1 // set by --help and --version
-	parser, err := kong.New(
-		&c,
-		kong.Name("mockplatform"),
-		kong.Description(description),
-		kong.DefaultEnvars("MOCKPLATFORM"),
-		kong.Configuration(settings.LoadYAML),
-		kong.Writers(stdout, stderr),
-		kong.Exit(func(code int) { exit = code }),
-		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}),
-		kong.Vars{"version": buildVersion(), "presets": strings.Join(fault.Presets(), ", ")},
-	)
-	if err != nil { // a mistake in the tags
-		_, _ = fmt.Fprintln(stderr, "mockplatform:", err)
-		return exitFailed
-	}
-	command, err := parser.Parse(args)
-	if exit >= 0 {
-		return exit
-	}
-	if err != nil {
-		_, _ = fmt.Fprintf(stderr, "mockplatform: %v\nTry: mockplatform --help\n", err)
-		return exitUsage
-	}
-	command.BindTo(ctx, (*context.Context)(nil))
-	command.BindTo(stdout, (*io.Writer)(nil))
-	switch err := command.Run(c.logger(stderr)); {
-	case err == nil:
-		return exitOK
-	case errors.Is(err, errUsage):
-		_, _ = fmt.Fprintf(stderr, "mockplatform: %v\nTry: mockplatform --help\n", err)
-		return exitUsage
-	default:
-		_, _ = fmt.Fprintln(stderr, "mockplatform:", err)
-		return exitFailed
-	}
+	vars := kong.Vars{"presets": strings.Join(fault.Presets(), ", ")}
+	return program.Program{Name: "mockplatform", Description: description, Vars: vars}.Run(ctx, &c, args, stdout, stderr, func(command *kong.Context) (int, error) {
+		err := command.Run(c.logger(stderr))
+		switch {
+		case err == nil:
+			return program.ExitOK, nil
+		case errors.Is(err, errUsage):
+			return program.ExitUsage, err
+		}
+		return program.ExitFailed, err
+	})
 }
 
 func (c *cli) logger(w io.Writer) *slog.Logger {
@@ -117,12 +72,4 @@ func (c *cli) logger(w io.Writer) *slog.Logger {
 		return slog.New(slog.NewTextHandler(w, options))
 	}
 	return slog.New(slog.NewJSONHandler(w, options))
-}
-
-// buildVersion is what the build stamped, or else what `go install` knows.
-func buildVersion() string {
-	if info, ok := debug.ReadBuildInfo(); ok && version == "dev" && info.Main.Version != "" {
-		return info.Main.Version
-	}
-	return version
 }

@@ -15,6 +15,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/partnerkit/partnerkit/cmd/internal/program"
 	"go.uber.org/goleak"
 )
 
@@ -48,7 +49,7 @@ func serve(t *testing.T, args ...string) readyLine {
 		stop()
 		for lines.Scan() {
 		}
-		if got := <-code; got != exitOK {
+		if got := <-code; got != program.ExitOK {
 			t.Errorf("exit code %d", got)
 		}
 	})
@@ -128,10 +129,10 @@ func TestTLS(t *testing.T) {
 	for range 2 {
 		ready := serve(t, "--tls", "--tls-listen", "127.0.0.1:0", "--ca-file", keep)
 		var text bytes.Buffer
-		if code := run(t.Context(), []string{"ca", "--ca-file", keep, "--out", out}, &text, &text); code != exitOK {
+		if code := run(t.Context(), []string{"ca", "--ca-file", keep, "--out", out}, &text, &text); code != program.ExitOK {
 			t.Fatalf("ca: exit code %d: %s", code, &text)
 		}
-		if code := run(t.Context(), []string{"ca", "--ca-file", keep}, &text, &text); code != exitOK {
+		if code := run(t.Context(), []string{"ca", "--ca-file", keep}, &text, &text); code != program.ExitOK {
 			t.Fatalf("ca: exit code %d: %s", code, &text)
 		}
 		cert, err := os.ReadFile(out)
@@ -181,7 +182,7 @@ func TestScenario(t *testing.T) {
 func TestScenarioSchema(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
-	if code := run(t.Context(), []string{"scenario", "schema"}, &out, &out); code != exitOK {
+	if code := run(t.Context(), []string{"scenario", "schema"}, &out, &out); code != program.ExitOK {
 		t.Fatalf("exit code %d: %s", code, &out)
 	}
 	published, err := os.ReadFile(filepath.Join("..", "..", "docs", "scenario.schema.json"))
@@ -203,12 +204,12 @@ func TestScenarioCheck(t *testing.T) {
 		code int
 		text []string // each a line of the output, or its beginning
 	}{
-		{[]string{"scenario", "check", good}, exitOK, []string{good + ": 3 users, 6 steps"}},
-		{[]string{"scenario", "check", bad, good}, exitUsage, []string{good + ": 3 users", bad + ":5: users[0].balance: malformed amount"}},
-		{[]string{"--scenario", bad}, exitUsage, []string{bad + ":5: users[0].balance: malformed amount"}},
-		{[]string{"--scenario", good, "--scenario", good}, exitFailed, []string{"mockplatform: two scenarios name no namespace"}},
-		{[]string{"--scenario", "nowhere.yaml"}, exitFailed, []string{"mockplatform: open nowhere.yaml: "}},
-		{[]string{"scenario", "check"}, exitUsage, []string{"mockplatform: expected \"<file> ...\""}},
+		{[]string{"scenario", "check", good}, program.ExitOK, []string{good + ": 3 users, 6 steps"}},
+		{[]string{"scenario", "check", bad, good}, program.ExitUsage, []string{good + ": 3 users", bad + ":5: users[0].balance: malformed amount"}},
+		{[]string{"--scenario", bad}, program.ExitUsage, []string{bad + ":5: users[0].balance: malformed amount"}},
+		{[]string{"--scenario", good, "--scenario", good}, program.ExitFailed, []string{"mockplatform: two scenarios name no namespace"}},
+		{[]string{"--scenario", "nowhere.yaml"}, program.ExitFailed, []string{"mockplatform: open nowhere.yaml: "}},
+		{[]string{"scenario", "check"}, program.ExitUsage, []string{"mockplatform: expected \"<file> ...\""}},
 	} {
 		t.Run(strings.Join(tt.args, " "), func(t *testing.T) {
 			t.Parallel()
@@ -236,17 +237,17 @@ func TestUsage(t *testing.T) {
 		code int
 		text []string
 	}{
-		{[]string{"--help"}, exitOK, []string{"Examples:", "MOCKPLATFORM_CONTROL_LISTEN", "serve", "scenario check", "--data state.json"}},
-		{[]string{"scenario", "check", "--help"}, exitOK, []string{"Scenario files."}},
-		{[]string{"serve", "--help"}, exitOK, []string{"--listen", "127.0.0.1:8090", "--seed", "MOCKPLATFORM_SEED"}},
-		{[]string{"--version"}, exitOK, []string{buildVersion()}},
-		{[]string{"--nope"}, exitUsage, []string{"--nope", "--help"}},
-		{[]string{"--seed", "-1"}, exitUsage, []string{"--seed"}},
-		{[]string{"--now", "yesterday"}, exitUsage, []string{"--now"}},
-		{[]string{"--config", file}, exitUsage, []string{"sead"}},
-		{[]string{"--faults", "kind"}, exitUsage, []string{"--faults", "kind", "answers-lost"}},
-		{[]string{"--rate", "0", "--keep-payments", "0", "--journal-mib=-1"}, exitUsage, []string{"--rate", "--keep-payments", "--journal-mib"}},
-		{[]string{"--listen", "nonsense"}, exitFailed, []string{"listen for platform traffic"}},
+		{[]string{"--help"}, program.ExitOK, []string{"Examples:", "MOCKPLATFORM_CONTROL_LISTEN", "serve", "scenario check", "--data state.json"}},
+		{[]string{"scenario", "check", "--help"}, program.ExitOK, []string{"Scenario files."}},
+		{[]string{"serve", "--help"}, program.ExitOK, []string{"--listen", "127.0.0.1:8090", "--seed", "MOCKPLATFORM_SEED"}},
+		{[]string{"--version"}, program.ExitOK, []string{program.Version()}},
+		{[]string{"--nope"}, program.ExitUsage, []string{"--nope", "--help"}},
+		{[]string{"--seed", "-1"}, program.ExitUsage, []string{"--seed"}},
+		{[]string{"--now", "yesterday"}, program.ExitUsage, []string{"--now"}},
+		{[]string{"--config", file}, program.ExitUsage, []string{"sead"}},
+		{[]string{"--faults", "kind"}, program.ExitUsage, []string{"--faults", "kind", "answers-lost"}},
+		{[]string{"--rate", "0", "--keep-payments", "0", "--journal-mib=-1"}, program.ExitUsage, []string{"--rate", "--keep-payments", "--journal-mib"}},
+		{[]string{"--listen", "nonsense"}, program.ExitFailed, []string{"listen for platform traffic"}},
 	}
 	for _, tt := range tests {
 		t.Run(strings.Join(tt.args, " "), func(t *testing.T) {

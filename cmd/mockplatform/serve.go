@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"github.com/partnerkit/partnerkit/cmd/internal/program"
 	"github.com/partnerkit/partnerkit/mockplatform"
 	"github.com/partnerkit/partnerkit/mockplatform/clock"
 	"github.com/partnerkit/partnerkit/mockplatform/fault"
@@ -110,7 +111,7 @@ func (f *serveCmd) config() (mockplatform.Config, error) {
 		Clock:         clock.State{Now: f.Now, Frozen: f.Frozen, Rate: f.Rate},
 		Journal:       journal.Config{MaxExchanges: f.JournalExchanges, MaxBytes: f.JournalMiB << 20},
 		NotifyWorkers: f.NotifyWorkers, KeepPayments: f.KeepPayments,
-		Version: buildVersion(),
+		Version: program.Version(),
 	}
 	for _, file := range f.Scenario {
 		cfg.Scenarios = append(cfg.Scenarios, mockplatform.Script{File: file})

@@ -1,7 +1,4 @@
-// Package settings reads the commands' YAML files: flat, a key is the name of a flag whatever
-// the command, and a key that is no flag's name is refused. kong-yaml alone would look for a
-// command's flags under the command's name and pass over what it does not know.
-package settings
+package program
 
 import (
 	"bytes"
@@ -16,13 +13,16 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
+// flatYAML is a YAML file of settings: flat, a key is the name of a flag whatever the command, and a
+// key that is no flag's name is refused. kong-yaml alone would look for a command's flags under the
+// command's name and pass over what it does not know.
 type flatYAML struct {
 	kong.Resolver
 	keys []string
 }
 
-// LoadYAML is a kong.ConfigurationLoader.
-func LoadYAML(r io.Reader) (kong.Resolver, error) {
+// loadYAML is a kong.ConfigurationLoader.
+func loadYAML(r io.Reader) (kong.Resolver, error) {
 	raw, err := io.ReadAll(r)
 	if err != nil {
 		return nil, fmt.Errorf("read configuration file: %w", err)
