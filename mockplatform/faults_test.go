@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strings"
 	"sync"
 	"testing"
@@ -376,5 +377,27 @@ func TestFaultsAreRefused(t *testing.T) {
 	}
 	if n := len(s.Faults().List()); n != 0 {
 		t.Errorf("%d rules are armed", n)
+	}
+}
+
+// A rule is disarmed by its name, whatever is in it.
+func TestFaultNamesInPaths(t *testing.T) {
+	t.Parallel()
+	s := mockplatform.Start(t, frozen)
+	if status, answer := control(t, s, "POST", "/faults", `{"preset":"repeats"}`); status != http.StatusCreated {
+		t.Fatalf("%d %s", status, answer)
+	}
+	for _, want := range []int{http.StatusNoContent, http.StatusNotFound} {
+		if status, answer := control(t, s, "DELETE", "/faults/repeats", ""); status != want || len(s.Faults().List()) > 0 {
+			t.Errorf("preset: %d %s; want %d", status, answer, want)
+		}
+	}
+	for _, name := range []string{"answers lost", "по вечерам", "a/b", "100%"} {
+		if status, answer := control(t, s, "POST", "/faults", fmt.Sprintf(`{"name":%q,"act":{"do":"hang"}}`, name)); status != http.StatusCreated {
+			t.Fatalf("%s: %d %s", name, status, answer)
+		}
+		if status, answer := control(t, s, "DELETE", "/faults/"+url.PathEscape(name), ""); status != http.StatusNoContent {
+			t.Errorf("%s: %d %s", name, status, answer)
+		}
 	}
 }

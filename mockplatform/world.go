@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"strings"
 	"sync"
 
 	"github.com/gorilla/mux"
@@ -70,7 +71,7 @@ func newWorld(cfg Config, name, platformURL, controlURL string, shared control.C
 	}
 	w.integra, err = integra.New(integra.Config{
 		Clock: w.clock, Dice: w.dice, Journal: w.journal, Faults: w.faults, Log: cfg.Log,
-		Partners: cfg.Partners, Settings: *cfg.Settings, Acquirer: acquirerOf(platformURL),
+		Partners: cfg.Partners, Settings: *cfg.Settings, Acquirer: acquirerOf(platformURL), Reserved: reserved,
 		Workers: cfg.NotifyWorkers, KeepPayments: cfg.KeepPayments,
 	})
 	if err != nil {
@@ -102,6 +103,12 @@ func newWorld(cfg Config, name, platformURL, controlURL string, shared control.C
 	w.player = control.NewPlayer(inside, cfg.Log)
 	w.control = sync.OnceValue(func() http.Handler { return w.controlHandler(shared) })
 	return w, nil
+}
+
+// reserved are the beginnings of paths that never lead to a partner of Integra.
+var reserved = []string{
+	strings.TrimSuffix(namespacePath, "/"), strings.TrimSuffix(page.AssetPrefix, "/"),
+	anymoney.PathAPI, anymoney.PathSCI, robokassa.PathRoot, integra.PathShop,
 }
 
 // IntegraShop is the login of Integra's shop at Robokassa. Its passwords are public, and good

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
-	"net/url"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -120,9 +119,8 @@ func (a *api) getOrders(_ context.Context, in *ordersQuery) (*ordersAnswer, erro
 func (a *api) getHistory(_ context.Context, in *orderQuery) (*historyAnswer, error) {
 	answer := &historyAnswer{}
 	answer.Body.History = []orderStep{}
-	externalID, err := url.PathUnescape(in.ExternalID)
-	steps := a.AnyMoney.History(in.Merchant, externalID)
-	if err != nil || steps == nil {
+	steps := a.AnyMoney.History(in.Merchant, in.ExternalID)
+	if steps == nil {
 		return nil, huma.Error404NotFound("merchant " + in.Merchant + " has no order " + in.ExternalID)
 	}
 	for _, s := range steps {
@@ -141,13 +139,10 @@ func (a *api) setStatus(_ context.Context, in *statusChange) (*jsonAnswer, error
 	})
 }
 
-// orderAnswer shows what get returns for an externalid as it stands in the path.
-func orderAnswer(merchant, escaped string, get func(merchant, externalID string) *wire.Order) (*jsonAnswer, error) {
-	externalID, err := url.PathUnescape(escaped)
-	if err == nil {
-		if order := get(merchant, externalID); order != nil {
-			return &jsonAnswer{order.Object().AppendJSON(nil)}, nil
-		}
+// orderAnswer shows what get returns.
+func orderAnswer(merchant, externalID string, get func(merchant, externalID string) *wire.Order) (*jsonAnswer, error) {
+	if order := get(merchant, externalID); order != nil {
+		return &jsonAnswer{order.Object().AppendJSON(nil)}, nil
 	}
-	return nil, huma.Error404NotFound("merchant " + merchant + " has no order " + escaped)
+	return nil, huma.Error404NotFound("merchant " + merchant + " has no order " + externalID)
 }

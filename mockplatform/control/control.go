@@ -18,6 +18,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -66,7 +67,7 @@ func Mount(r *mux.Router, cfg Config) {
 	config.SchemasPath = ""
 	config.RejectUnknownQueryParameters = true
 	calls := r.NewRoute().Subrouter().UseEncodedPath() // a name in a path may have slashes
-	calls.Use(asJSON)
+	calls.Use(asJSON, unescaped)
 	h := humamux.New(calls, config)
 
 	add(h, http.MethodGet, "/healthz", "Whether all listeners serve", a.health)
@@ -113,6 +114,19 @@ func add[In, Out any](h huma.API, verb, path, summary string, do func(context.Co
 func asJSON(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		r.Header.Set("Content-Type", "application/json")
+		next.ServeHTTP(w, r)
+	})
+}
+
+// unescaped gives calls the names in their path as they are meant: the router has matched them as
+// they are written.
+func unescaped(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		for name, written := range mux.Vars(r) {
+			if meant, err := url.PathUnescape(written); err == nil { // else net/http had refused it
+				mux.Vars(r)[name] = meant
+			}
+		}
 		next.ServeHTTP(w, r)
 	})
 }

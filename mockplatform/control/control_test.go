@@ -271,6 +271,7 @@ func TestProblems(t *testing.T) {
 		{"POST", "/clock/advance", `{"ms":3153600000001}`, 422, "body.ms", ""},
 		{"GET", "/journal?since=x", "", 422, "query.since", ""},
 		{"GET", "/journal?since=-1", "", 422, "query.since", ""},
+		{"GET", "/journal?protocol=robokasa", "", 422, "query.protocol", ""},
 		{"GET", "/journal?direction=up", "", 422, "query.direction", ""},
 		{"GET", "/journal?metod=x", "", 422, "query.metod", ""},
 		{"PATCH", "/settings", `{"integra":{"lost_answers":"some"}}`, 422, "body.integra.lost_answers", ""},

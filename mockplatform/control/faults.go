@@ -20,7 +20,7 @@ func (a *api) addFaults(h huma.API) {
 		DefaultStatus: http.StatusCreated, MaxBodyBytes: 8 << 20,
 	}, a.postFaults)
 	add(h, http.MethodDelete, "/faults", "Disarm every rule", a.clearFaults)
-	add(h, http.MethodDelete, "/faults/{id}", "Disarm one rule", a.deleteFault)
+	add(h, http.MethodDelete, "/faults/{id}", "Disarm the rule with that id, or all rules with that name, such as a preset's", a.deleteFault)
 }
 
 type faultBody struct {
@@ -146,8 +146,8 @@ func (a *api) clearFaults(context.Context, *none) (*none, error) {
 }
 
 func (a *api) deleteFault(_ context.Context, in *faultQuery) (*none, error) {
-	if err := a.Faults.Disarm(in.ID); err != nil {
-		return nil, huma.Error404NotFound(err.Error())
+	if a.Faults.Disarm(in.ID) == nil || a.Faults.DisarmNamed(in.ID) == nil {
+		return nil, nil
 	}
-	return nil, nil
+	return nil, huma.Error404NotFound(fmt.Sprintf("no rule that is armed has the id or the name %.100q", in.ID))
 }

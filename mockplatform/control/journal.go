@@ -26,7 +26,7 @@ func (a *api) addJournal(h huma.API) {
 // JournalQuery chooses exchanges. It is exported for huma, which looks into no other kind of
 // embedded struct.
 type JournalQuery struct {
-	Protocol  string            `query:"protocol" example:"integra"`
+	Protocol  string            `query:"protocol" enum:"integra,anymoney,robokassa"`
 	Method    string            `query:"method" example:"confirmPayment"`
 	Direction journal.Direction `query:"direction" enum:"in,out"`
 	Partner   string            `query:"partner" doc:"Hash of a partner, lid of a merchant, login of a shop"`

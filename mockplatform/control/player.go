@@ -254,7 +254,7 @@ func (p *Player) act(ctx context.Context, s *Step) error {
 	case a.Buyer != nil:
 		bad.add("buyer", p.buyer(ctx, a.Buyer))
 	case a.Order != nil:
-		_, err := p.api.setStatus(ctx, &statusChange{ExternalID: url.PathEscape(a.Order.ExternalID), Body: a.Order.StatusFields})
+		_, err := p.api.setStatus(ctx, &statusChange{ExternalID: a.Order.ExternalID, Body: a.Order.StatusFields})
 		bad.add("order", err)
 	case a.Fault != nil:
 		bad.add("fault", p.arm(ctx, a.Fault))
@@ -332,14 +332,7 @@ func (p *Player) arm(ctx context.Context, body *faultsBody) error {
 }
 
 func (p *Player) disarm(name string) error {
-	found := false
-	for _, rule := range p.api.Faults.List() {
-		if rule.Rule.Name == name {
-			found = true
-			_ = p.api.Faults.Disarm(rule.ID) // it may have gone meanwhile
-		}
-	}
-	if !found {
+	if err := p.api.Faults.DisarmNamed(name); err != nil {
 		return fmt.Errorf("no rule that is armed has the name %q", name)
 	}
 	return nil

@@ -326,6 +326,14 @@ func (s *Set) Disarm(id string) error {
 	return nil
 }
 
+// DisarmNamed forgets every rule of that name. Its error wraps ErrUnknown.
+func (s *Set) DisarmNamed(name string) error {
+	if name == "" || !s.disarm(func(a *armed) bool { return a.Name == name }) {
+		return fmt.Errorf("%w: %.40q", ErrUnknown, name)
+	}
+	return nil
+}
+
 // DisarmAll forgets every rule; numbers go on.
 func (s *Set) DisarmAll() { s.disarm(func(*armed) bool { return true }) }
 

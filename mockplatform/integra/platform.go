@@ -54,6 +54,7 @@ type Config struct {
 	Partners []Partner    // that exist from the start
 	Settings Settings     // at the start; see DefaultSettings
 	Acquirer *Acquirer    // of top-ups by card; nil for none
+	Reserved []string     // beginnings of paths, such as "/robokassa", where others answer
 	// Workers bounds how many notifications are on their way at once; 64 if 0.
 	Workers int
 	// KeepPayments bounds how many final payments are remembered; 30,000 if 0. Older ones
@@ -193,7 +194,7 @@ func (p *Platform) PutPartner(with Partner) error {
 	if with.Cipher == "" {
 		with.Cipher = wire.Simple.Name()
 	}
-	if err := with.check(); err != nil {
+	if err := with.check(p.cfg.Reserved); err != nil {
 		return err
 	}
 	cipher, _ := wire.CipherByName(with.Cipher) // checked
@@ -203,8 +204,10 @@ func (p *Platform) PutPartner(with Partner) error {
 	return nil
 }
 
-func (p Partner) check() error {
+// check refuses also paths that begin as a reserved one does: no request would ever come.
+func (p Partner) check(reserved []string) error {
 	_, err := wire.CipherByName(p.Cipher)
+	first, _, _ := strings.Cut(p.Path, "/")
 	switch {
 	case err != nil:
 		return &FieldError{"cipher", err.Error()}
@@ -214,6 +217,8 @@ func (p Partner) check() error {
 		return &FieldError{"key", "is empty"}
 	case !validPath(p.Path):
 		return &FieldError{"path", fmt.Sprintf("%q is not one or more segments of letters, digits, '.', '_' and '-'", p.Path)}
+	case slices.Contains(reserved, "/"+first):
+		return &FieldError{"path", fmt.Sprintf("%q begins with /%s, where something else answers", p.Path, first)}
 	}
 	return nil
 }

@@ -215,7 +215,7 @@ func (s *saved) check() error {
 	}
 	partners, users, payments := map[string]bool{}, map[string]bool{}, map[string]bool{}
 	for _, partner := range s.Partners {
-		if err := partner.check(); err != nil {
+		if err := partner.check(nil); err != nil {
 			return err
 		}
 		partners[partner.Hash] = true

@@ -221,9 +221,11 @@ func (tab *Tab) DoubleClick(selector string) {
 	tab.do(chromedp.DoubleClick(chromedp.CSS(selector)))
 }
 
-// Fill types text into the field that the CSS selector finds, in the place of what it holds.
+// Fill types text into the field that the CSS selector finds, in the place of what it holds,
+// once the field is there.
 func (tab *Tab) Fill(selector, text string) {
 	tab.t.Helper()
+	tab.Until(fmt.Sprintf("document.querySelector(%q)", selector))
 	Eval[bool](tab, fmt.Sprintf("(e => { e.focus(); e.select(); return true })(document.querySelector(%q))", selector))
 	tab.do(chromedp.KeyEvent(text))
 }
