@@ -132,7 +132,7 @@ type moveFunds struct {
 	Body struct {
 		Amount   string `json:"amount" maxLength:"32" example:"1000.00" doc:"More than zero"`
 		Currency string `json:"currency,omitempty" maxLength:"12" doc:"If given, that of the books"`
-		Note     string `json:"note,omitempty" maxLength:"255" doc:"For the statement"`
+		Note     string `json:"note,omitempty" maxLength:"255" pattern:"^\\P{C}*$" patternDescription:"text without control characters" doc:"For the statement"`
 	}
 }
 

@@ -109,7 +109,7 @@ func New(cfg Config) http.Handler {
 		config.Transformers = append(config.Transformers, nameTraces(cfg.TraceID))
 	}
 	h := humamux.New(r, config)
-	h.UseMiddleware(guard(h, cfg), limit(cfg), audit(cfg.Act, cfg.Log))
+	h.UseMiddleware(guard(h, cfg), limit(cfg), readable(h), audit(cfg.Act, cfg.Log))
 	o := once{requests: cfg.Requests, now: cfg.Now, log: cfg.Log}
 	if cfg.Users != nil {
 		(&users{Config: cfg, once: o}).mount(h)

@@ -86,6 +86,8 @@ func TestBadInput(t *testing.T) {
 		{"users/x/archive", ``, 422, `"location":"path.hash"`},
 		{"users/" + alice + "/login-link", `{"r":"go/home"}`, 422, `"location":"body.r"`},
 		{"users/" + alice + "/login-link", `{"screen":"go/payment"}`, 422, `"location":"body.screen"`},
+		{"accounts/" + alice + "/deposits", `{"amount":"1","note":"a\u0000b"}`, 422, `"location":"body.note"`},
+		{"accounts/" + alice + "/deposits", `{"amount":"1","note":"` + "\xff" + `"}`, 400, "is no text in UTF-8"},
 		{"messages/read", `{"ids":[]}`, 422, `"location":"body.ids"`},
 		{"messages/read", `{"ids":["x"]}`, 422, `"location":"body.ids[0]"`},
 		{"messages/read", `{"ids":[1]}`, 422, `"location":"body.ids[0]"`},
@@ -123,6 +125,7 @@ func TestBadInput(t *testing.T) {
 		"accounts/x": "path.hash", "accounts/" + alice + "/statement?limit=1000": "query.limit",
 		"accounts/" + alice + "/statement.csv?limit=100000": "query.limit", "accounts/" + alice + "/statement?format=pdf": "query.format",
 		"messages?user=" + alice: "query.user", "users/x/messages": "path.hash",
+		"users?login=%ff": "query.login", "payments?user=%00": "query.user", "payments?user=%zz": "query", "payments?user=a;b": "query",
 	} {
 		r := call(w, "GET", "/v1/"+path, "Bearer payments:read", "", "")
 		if got := text(t, r); r.StatusCode != 422 || !strings.Contains(got, `"location":"`+want+`"`) {

@@ -3,21 +3,54 @@ package api
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"unicode/utf8"
 
 	"github.com/danielgtaylor/huma/v2"
 )
 
-// Go's JSON takes a name in any case, and of a name that is there twice the last one. What is
-// about money has one reading: a name has one spelling and stands once.
+// Go's JSON takes a name in any case, of a name that is there twice the last one, and puts
+// something else where a text is no UTF-8; its queries leave out what they cannot read. What is
+// about money has one reading: a name has one spelling and stands once, and a filter that cannot
+// be read is no answer to all.
 
 // The check of names is huma's, and a switch of the whole program.
 func init() { huma.ValidateStrictCasing = true }
 
-// strict is huma's format with bodies that hold no name twice.
+// readable refuses queries that cannot be read, or that hold what no database takes for text.
+func readable(h huma.API) func(huma.Context, func(huma.Context)) {
+	return func(ctx huma.Context, next func(huma.Context)) {
+		address := ctx.URL()
+		query, err := url.ParseQuery(address.RawQuery)
+		if err != nil {
+			_ = huma.WriteErr(h, ctx, http.StatusUnprocessableEntity, "the query cannot be read",
+				&huma.ErrorDetail{Location: "query", Message: err.Error(), Value: address.RawQuery})
+			return
+		}
+		for name, values := range query {
+			for _, value := range values {
+				if !utf8.ValidString(value) || strings.ContainsRune(value, 0) {
+					_ = huma.WriteErr(h, ctx, http.StatusUnprocessableEntity, "validation failed",
+						&huma.ErrorDetail{Location: "query." + name, Message: "is no text in UTF-8", Value: value})
+					return
+				}
+			}
+		}
+		next(ctx)
+	}
+}
+
+// strict is huma's format with bodies in UTF-8 that hold no name twice.
 var strict = huma.Format{
 	Marshal: huma.DefaultJSONFormat.Marshal,
 	Unmarshal: func(data []byte, v any) error {
+		if !utf8.Valid(data) {
+			return errors.New("is no text in UTF-8")
+		}
 		if err := noNameTwice(data); err != nil {
 			return err
 		}

@@ -4,6 +4,7 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
+	"strings"
 	"slices"
 	"sync"
 	"time"
@@ -94,8 +95,11 @@ func acceptedLang(r *http.Request) Lang {
 	return EN
 }
 
-// Get returns a parameter of the page's address.
-func (v View) Get(name string) string { return v.query.Get(name) }
+// Get returns a parameter of the page's address as text that pages and databases take: valid
+// UTF-8 without NUL.
+func (v View) Get(name string) string {
+	return strings.ReplaceAll(strings.ToValidUTF8(v.query.Get(name), "\uFFFD"), "\x00", "")
+}
 
 // With returns a link to the same page with some parameters changed: pairs of name and
 // value, where an empty value takes the parameter away. Filters, switches and open drawers

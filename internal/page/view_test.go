@@ -3,6 +3,7 @@ package page
 import (
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -60,6 +61,7 @@ func TestViewLinks(t *testing.T) {
 		{"one taken away, one added", v.With("user", "", "open", "1 2"), "?k=zaa%2B1&lang=ru&open=1+2"},
 		{"a name without value is no change", v.With("user"), "?k=zaa%2B1&lang=ru&user=a&user=b"},
 		{"value", v.Get("k"), "zaa+1"},
+		{"what is no text", View{query: url.Values{"k": {"a\x00b\xff"}}}.Get("k"), "ab\uFFFD"},
 	}
 	for _, tt := range tests {
 		if tt.got != tt.want {
