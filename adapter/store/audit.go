@@ -87,7 +87,16 @@ type audited struct {
 	store *Store
 }
 
+// write also keeps in mind whether the database takes writes, for Ping.
 func (e audited) write(ctx context.Context, fn func(tx) error) error {
+	err := e.audit(ctx, fn)
+	if err == nil || e.shut(err) {
+		e.store.shut.Store(err != nil)
+	}
+	return err
+}
+
+func (e audited) audit(ctx context.Context, fn func(tx) error) error {
 	a, request := actOf(ctx), adapter.RequestOf(ctx)
 	if a != nil && a.written.Load() {
 		a = nil

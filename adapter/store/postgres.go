@@ -328,6 +328,18 @@ func (e *postgresEngine) blames(err error) bool {
 	return false
 }
 
+func (e *postgresEngine) shut(err error) bool {
+	var pe *pgconn.PgError
+	if !errors.As(err, &pe) {
+		return false
+	}
+	switch pe.Code {
+	case "25006", "53100": // read-only, disk full
+		return true
+	}
+	return pe.Code[:2] == "58" || pe.Code[:2] == "XX" // the machine's own trouble, damaged data
+}
+
 func (e *postgresEngine) unique(err error) bool {
 	var pe *pgconn.PgError
 	return errors.As(err, &pe) && pe.Code == "23505"

@@ -8,9 +8,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"math/bits"
 	"net/url"
+	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -29,6 +31,7 @@ import (
 // and look up for every statement, which costs as much as SQLite's own work.
 type sqliteEngine struct {
 	file string
+	info os.FileInfo // of the file that is open
 	id   int64
 	log  *slog.Logger
 	lock *flock.Flock // held while serving
@@ -70,8 +73,12 @@ func openSQLite(file string, log *slog.Logger) (*sqliteEngine, error) {
 	}
 	readers.SetMaxOpenConns(4)
 	readers.SetMaxIdleConns(4)
+	info, err := os.Stat(file) // connecting has made it
+	if err != nil {
+		return nil, errors.Join(err, readers.Close(), conn.Close())
+	}
 	return &sqliteEngine{
-		file: file, id: newOwner(), log: log,
+		file: file, info: info, id: newOwner(), log: log,
 		conn: conn, cached: make(map[string]driver.Stmt), readers: readers,
 	}, nil
 }
@@ -120,12 +127,29 @@ func (v values) stmts(args []any, row func(scanner) error) []*stmt {
 	return sts
 }
 
+// errGone says that somebody moved or deleted the file. SQLite would go on with what nobody
+// will ever find again, so nothing may be accepted any more.
+var errGone = errors.New("the database's file was moved, replaced or deleted; put it back, or restart")
+
+// there reports errGone unless the file that is open is still in its place.
+func (e *sqliteEngine) there() error {
+	info, err := os.Stat(e.file)
+	switch {
+	case errors.Is(err, fs.ErrNotExist), err == nil && !os.SameFile(info, e.info):
+		return fmt.Errorf("%w: %s", errGone, e.file)
+	}
+	return nil // one that may not be looked at is for SQLite to judge
+}
+
 // write: ctx is not watched. A transaction here is a matter of milliseconds, and watching
 // costs a goroutine for every statement.
 func (e *sqliteEngine) write(_ context.Context, fn func(tx) error) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	ctx := context.Background()
+	if err := e.there(); err != nil {
+		return err
+	}
 	t := &sqliteTx{e: e}
 	if err := e.run(ctx, &stmt{sql: "BEGIN IMMEDIATE"}); err != nil {
 		return err
@@ -228,6 +252,9 @@ func assign(dest []any, values []driver.Value) error {
 }
 
 func (e *sqliteEngine) read(ctx context.Context, st *stmt) error {
+	if err := e.there(); err != nil {
+		return err
+	}
 	q, ok := e.queries.Load(st.sql)
 	if !ok {
 		prepared, err := e.readers.PrepareContext(ctx, st.sql)
@@ -302,6 +329,18 @@ func (e *sqliteEngine) blames(err error) bool {
 	}
 	switch se.Code() & 0xff {
 	case sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_MISMATCH, sqlite3.SQLITE_TOOBIG:
+		return true
+	}
+	return false
+}
+
+func (e *sqliteEngine) shut(err error) bool {
+	var se *sqlite.Error
+	if !errors.As(err, &se) {
+		return errors.Is(err, errGone)
+	}
+	switch se.Code() & 0xff {
+	case sqlite3.SQLITE_FULL, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB:
 		return true
 	}
 	return false

@@ -35,6 +35,33 @@ func TestSQLiteIsServedOnce(t *testing.T) {
 	adaptertest.Open(t, database, func(c *store.Config) { c.Serve = true })
 }
 
+// Nothing is accepted into a file that nobody will find again.
+func TestSQLiteFileMovedAway(t *testing.T) {
+	t.Parallel()
+	database := adaptertest.SQLite(t)
+	s := adaptertest.Open(t, database, func(c *store.Config) { c.Serve = true })
+	user := adaptertest.AddUser(t, s, 1, 100_00)
+	file := strings.TrimPrefix(database, "sqlite:")
+	if err := os.Rename(file, file+".away"); err != nil {
+		t.Fatal(err)
+	}
+	if _, first, err := s.Accept(t.Context(), adaptertest.TopUp(t, user, 1_00, time.Now())); err == nil || first {
+		t.Errorf("accepted into a file that is gone: %v, %v", first, err)
+	}
+	if err := s.Ping(t.Context()); err == nil {
+		t.Error("ready without a database")
+	}
+	if err := os.Rename(file+".away", file); err != nil {
+		t.Fatal(err)
+	}
+	if _, first, err := s.Accept(t.Context(), adaptertest.TopUp(t, user, 1_00, time.Now())); err != nil || !first {
+		t.Errorf("after it was put back: %v, %v", first, err)
+	}
+	if err := s.Ping(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestSQLiteStartFreesLeases(t *testing.T) {
 	t.Parallel()
 	database, clock := adaptertest.SQLite(t), adaptertest.NewClock()

@@ -21,6 +21,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/partnerkit/partnerkit/adapter"
@@ -66,7 +67,8 @@ type Store struct {
 	sql       statements
 	committer committer
 	wake      chan struct{}
-	exclusive sync.Map // names under which Exclusive runs something
+	shut      atomic.Bool // the database took no writes when it was last tried
+	exclusive sync.Map    // names under which Exclusive runs something
 }
 
 // Open opens a database, which must be of this program's version: otherwise ErrMigrations,
@@ -218,10 +220,21 @@ func (s *Store) Wake() <-chan struct{} { return s.wake }
 // connection that shows the others that this process lives was lost.
 func (s *Store) Owner() int64 { return s.db.owner() }
 
-// Ping reports whether the database answers.
+// Ping reports whether the database answers and takes writes: after a write that failed since
+// it takes none, it tries one.
 func (s *Store) Ping(ctx context.Context) error {
 	var n int64
-	return one(ctx, s.db, `SELECT digits FROM book`, nil, &n)
+	if err := one(ctx, s.db, `SELECT digits FROM book`, nil, &n); err != nil || !s.shut.Load() {
+		return err
+	}
+	err := s.db.write(ctx, func(t tx) error {
+		t.add(&stmt{sql: `UPDATE book SET digits = digits`})
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("nothing can be written: %w", err)
+	}
+	return nil
 }
 
 // Close writes what is queued, refuses everything later with adapter.ErrClosed, and closes
