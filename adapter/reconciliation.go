@@ -1,6 +1,8 @@
 package adapter
 
 import (
+	"fmt"
+	"strings"
 	"time"
 
 	"github.com/partnerkit/partnerkit/contract/money"
@@ -35,6 +37,35 @@ type Reconciliation struct {
 
 	Text     string  // what differs, or why it could not be read; "" if it agrees
 	Payments []int64 // the numbers of the payments behind these figures, the first MaxBehind of them
+}
+
+// What a Reconciliation says, each with the amounts that belong into it. A reason that is none
+// of them is what the platform's call came to.
+const (
+	ReasonLess        = "the platform has %s less than was paid to it"
+	ReasonRefunds     = "refunds of %s are not in the platform's outcome of %s"
+	ReasonUnexplained = "the platform has %s that no payment explains"
+	ReasonOutOfOrder  = "the platform was out of order"
+)
+
+// Why takes the text apart: the reason that it was made of and its amounts, or "" if it was
+// made of none.
+func (r Reconciliation) Why() (reason string, amounts []any) {
+	for _, reason := range []string{ReasonLess, ReasonRefunds, ReasonUnexplained, ReasonOutOfOrder} {
+		var read [2]string
+		n := strings.Count(reason, "%s")
+		into, amounts := []any{&read[0], &read[1]}[:n], []any{}
+		if _, err := fmt.Sscanf(r.Text, reason, into...); err != nil {
+			continue
+		}
+		for _, text := range read[:n] {
+			amounts = append(amounts, text)
+		}
+		if fmt.Sprintf(reason, amounts...) == r.Text {
+			return reason, amounts
+		}
+	}
+	return "", nil
 }
 
 // MaxBehind bounds the payments that a Reconciliation names.

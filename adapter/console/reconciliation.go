@@ -11,6 +11,7 @@ import (
 	"github.com/gorilla/mux"
 
 	"github.com/partnerkit/partnerkit/adapter"
+	"github.com/partnerkit/partnerkit/internal/page"
 )
 
 // runsPage is the list of days that were compared with the platform's books.
@@ -160,6 +161,24 @@ type shown struct {
 type dayRow struct {
 	adapter.Reconciliation
 	Login string // "" if it is not known here
+	Why   string // Text in the reader's language
+}
+
+// reasons are the keys of the texts under "reconcile.why.".
+var reasons = map[string]string{
+	adapter.ReasonLess: "less", adapter.ReasonRefunds: "refunds", adapter.ReasonUnexplained: "unexplained", adapter.ReasonOutOfOrder: "order",
+}
+
+// why is what a comparison says, in a language. What a call came to stays as it is.
+func why(lang page.Lang, r adapter.Reconciliation) string {
+	reason, amounts := r.Why()
+	if reason == "" {
+		return r.Text
+	}
+	for i, text := range amounts {
+		amounts[i] = page.AmountText(lang, text.(string), r.Income.Currency().Code())
+	}
+	return site.Text(lang, "reconcile.why."+reasons[reason], amounts...)
 }
 
 // all is the filter's word for every result.
@@ -196,7 +215,7 @@ func (h *handler) day(w http.ResponseWriter, r *http.Request, f frame) {
 		p.Next = f.With("after", list[perPage-1].User)
 	}
 	for _, x := range list {
-		row := dayRow{Reconciliation: x}
+		row := dayRow{Reconciliation: x, Why: why(f.Lang, x)}
 		if err == nil {
 			row.Login, err = h.loginOf(r.Context(), x.User)
 		}
@@ -271,7 +290,7 @@ func (h *handler) userDay(w http.ResponseWriter, r *http.Request, f frame) {
 		err = adapter.ErrNotFound
 	}
 	if err == nil {
-		p.Reconciliation = list[0]
+		p.Reconciliation, p.Why = list[0], why(f.Lang, list[0])
 		p.Login, err = h.loginOf(ctx, p.User)
 	}
 	for _, num := range p.Payments {
@@ -303,16 +322,16 @@ func (h *handler) download(w http.ResponseWriter, r *http.Request, f frame) {
 	}
 	days := []adapter.Reconciliation{}
 	for {
-		page, err := h.Store.Reconciliations(r.Context(), filter)
+		part, err := h.Store.Reconciliations(r.Context(), filter)
 		if err != nil {
 			h.broken(w, r, f, err)
 			return
 		}
-		days = append(days, page...)
-		if len(page) < filter.Limit {
+		days = append(days, part...)
+		if len(part) < filter.Limit {
 			break
 		}
-		filter.Date, filter.After = at, page[len(page)-1].User
+		filter.Date, filter.After = at, part[len(part)-1].User
 	}
 	attach(w, form, "reconciliation-"+at.Format(time.DateOnly)+"."+form)
 	if err := h.Export(w, form, days); err != nil {

@@ -1,11 +1,34 @@
 package console
 
 import (
+	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/partnerkit/partnerkit/adapter"
+	"github.com/partnerkit/partnerkit/contract/money"
 	"github.com/partnerkit/partnerkit/internal/page"
 )
+
+// Every reason that a comparison can give is told in the reader's language, with its amounts.
+func TestReasonsOfDifferences(t *testing.T) {
+	t.Parallel()
+	rub := money.New(0, money.RUB)
+	for _, tt := range []struct{ text, ru string }{
+		{fmt.Sprintf(adapter.ReasonLess, "70.00"), "У платформы на 70,00 ₽ меньше, чем ей перечислено"},
+		{fmt.Sprintf(adapter.ReasonRefunds, "5.00", "-1.50"), "Возвратов на 5,00 ₽ нет в расходе платформы (−1,50 ₽)"},
+		{fmt.Sprintf(adapter.ReasonUnexplained, "0.50"), "У платформы 0,50 ₽, которые не объясняет ни один платёж"},
+		{adapter.ReasonOutOfOrder, "Платформа не работала"},
+		{"getFinSummaryByDate: timed out", "getFinSummaryByDate: timed out"},
+		{adapter.ReasonOutOfOrder + " again", adapter.ReasonOutOfOrder + " again"},
+		{"", ""},
+	} {
+		got := strings.ReplaceAll(why(page.RU, adapter.Reconciliation{Text: tt.text, Income: rub}), "\u00a0", " ")
+		if got != tt.ru {
+			t.Errorf("%s: %q; want %q", tt.text, got, tt.ru)
+		}
+	}
+}
 
 // A page breaks at a word that is missing, so all of them are there.
 func TestEveryWordIsThere(t *testing.T) {
@@ -22,6 +45,9 @@ func TestEveryWordIsThere(t *testing.T) {
 	}
 	for _, k := range adapter.Kinds {
 		keys = append(keys, "kind."+string(k), "settle.confirm."+string(k), "settle.decline."+string(k))
+	}
+	for _, key := range reasons {
+		keys = append(keys, "reconcile.why."+key)
 	}
 	for _, lang := range []page.Lang{page.RU, page.EN} {
 		for _, key := range keys {

@@ -219,7 +219,7 @@ func (d *Daily) all(ctx context.Context, run adapter.ReconcileRun, users []strin
 				p.Done, p.Users = i, len(users)
 			}
 		})
-		r := adapter.Reconciliation{Date: run.Date, User: user, Result: adapter.ReconcileUnread, Text: "the platform was out of order"}
+		r := adapter.Reconciliation{Date: run.Date, User: user, Result: adapter.ReconcileUnread, Text: adapter.ReasonOutOfOrder}
 		if inARow < patience {
 			var err error
 			if r, err = d.compare(ctx, user, run.Date); err != nil {
@@ -344,13 +344,13 @@ func differs(acc account, r adapter.Reconciliation, sole bool) string {
 	amount := func(minor int64) string { return money.New(minor, r.Income.Currency()).Text() }
 	switch {
 	case left < acc.total:
-		return fmt.Sprintf("the platform has %s less than was paid to it", amount(acc.total-left))
+		return fmt.Sprintf(adapter.ReasonLess, amount(acc.total-left))
 	case r.Refunds.Minor() > max(0, -left)-r.Outcome.Minor() && (sole || left <= 0): // neither in the outcome nor taken off the income
-		return fmt.Sprintf("refunds of %s are not in the platform's outcome of %s", r.Refunds.Text(), r.Outcome.Text())
+		return fmt.Sprintf(adapter.ReasonRefunds, r.Refunds.Text(), r.Outcome.Text())
 	case !sole || acc.explains(left):
 		return ""
 	}
-	return fmt.Sprintf("the platform has %s that no payment explains", amount(left))
+	return fmt.Sprintf(adapter.ReasonUnexplained, amount(left))
 }
 
 // explains reports whether some of what is open adds up to an amount. Where that is too much

@@ -17,7 +17,9 @@ func TestPingAfterAWriteThatFailed(t *testing.T) {
 	}
 	t.Cleanup(func() { _ = s.Close() })
 	e := s.db.(audited).engine.(*sqliteEngine)
-	add := func() error { return s.AddUsers(t.Context(), []adapter.User{{Hash: "0123456789abcdef0123456789abcdef", Login: "a"}}) }
+	add := func() error {
+		return s.AddUsers(t.Context(), []adapter.User{{Hash: "0123456789abcdef0123456789abcdef", Login: "a"}})
+	}
 	if err := e.pragma(t.Context(), "query_only = 1"); err != nil {
 		t.Fatal(err)
 	}

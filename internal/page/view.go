@@ -4,8 +4,8 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
-	"strings"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
