@@ -22,7 +22,7 @@ type Alert struct {
 // The causes of alerts.
 const (
 	CauseInDoubt    = "in_doubt"        // payments wait for a person
-	CauseBilling    = "billing_refused" // the partner's billing will not make moves that it owes
+	CauseBilling    = "billing_refused" // the partner's billing refuses moves, for no reason of the user's
 	CauseRefusals   = "refusals"        // the platform refuses one payment after the other
 	CausePaused     = "platform_paused" // the platform does not answer, so it is left alone for a while; followed by the name of another system
 	CauseDifference = "difference"      // our books and the platform's differ; followed by the date

@@ -11,7 +11,8 @@ import (
 // acknowledged: Received owes the reservation, Capturing the capture (of a refund, the money
 // given back), Releasing the release. Whatever the adapter gives up while the billing may hold
 // a reservation, it gives up by way of Releasing. A capture or release that the billing refuses
-// is owed still, in CaptureRefused or ReleaseRefused.
+// is owed still, in CaptureRefused or ReleaseRefused. A payment whose reservation it refuses for a
+// reason that is not the user's stays in Received, with that reason.
 
 // Owes is the move that the billing is to be asked for next; NoMove where there is none.
 func (p Payment) Owes(pol Policy) Move {
@@ -41,7 +42,9 @@ const (
 // Moved is the step that the billing's answer about the move that is owed leads to.
 //
 // Only a reservation may be refused: for want of funds, or because the billing does not know
-// the user. If an earlier call may have left a reservation nevertheless, it is released. A
+// the user. If an earlier call may have left a reservation nevertheless, it is released. Refused
+// for another reason (a conflict, say) it proves nothing about the user, nor that there is no
+// reservation: it is noted as refused and asked for again like one without an answer. A
 // capture or release is owed once the platform has said its word, so a refusal leads to a state
 // that asks for a person and is repeated, until the billing is mended or the person has seen to
 // its books (Resolved). Unknown is not refused.
@@ -54,27 +57,36 @@ func (p Payment) Moved(o Outcome, pol Policy, at time.Time) (Step, error) {
 		return p.Freed(at), nil
 	case o.Verdict == Accepted && move == Reserve:
 		s = p.due(EventReserved, Reserved, pol, at)
+		s.After.Reason = ""
 	case o.Verdict == Accepted && move == Release:
 		s = p.turnDown(EventReleased, p.Reason, pol, at)
 	case o.Verdict == Accepted:
 		s = p.step(EventCaptured, Confirmed, at)
 		s.After.Reason = ""
 	case o.Verdict == Refused && p.tellsYes():
-		s = p.again(CaptureRefused, pol, at)
-		s.Event.Kind = EventMoveRefused
-		s.After.Reason = fmt.Sprintf("billing refused: %d %s", o.Code, o.Detail)
+		s = p.moveRefused(CaptureRefused, o, pol, at)
 	case o.Verdict == Refused && move == Release:
-		s = p.again(ReleaseRefused, pol, at) // the reason stays the one for which it was given up
-		s.Event.Kind = EventMoveRefused
+		s = p.moveRefused(ReleaseRefused, o, pol, at)
+		s.After.Reason = p.Reason // stays the one for which it was given up
 	case o.Verdict == Refused && move == Reserve && o.Code == CodeNoFunds:
 		s = p.turnDownUnreserved(ReasonNoFunds, pol, at)
 	case o.Verdict == Refused && move == Reserve && o.Code == CodeUnknownUser:
 		s = p.turnDownUnreserved(ReasonUnknownUser, pol, at)
+	case o.Verdict == Refused:
+		s = p.moveRefused(Received, o, pol, at)
 	default:
 		s = p.again(p.State, pol, at)
 	}
 	s.explain(p.Attempt, o)
 	return s, nil
+}
+
+// moveRefused frees the payment until the move is tried again that the billing has refused.
+func (p Payment) moveRefused(to State, o Outcome, pol Policy, at time.Time) Step {
+	s := p.again(to, pol, at)
+	s.Event.Kind = EventMoveRefused
+	s.After.Reason = fmt.Sprintf("billing refused: %d %s", o.Code, o.Detail)
+	return s
 }
 
 // turnDownUnreserved turns down a payment without a reservation, as far as is known: if the

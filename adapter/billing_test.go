@@ -42,6 +42,7 @@ func TestMoved(t *testing.T) {
 		{topup, received, 0, no, 402, declining, false},
 		{topup, received, 0, no, 404, declining, false},
 		{topup, received, 0, no, 409, received, true}, // no reason of the user's
+		{direct, received, 3, no, 400, received, true},
 		{topup, received, 1, no, 402, releasing, false},
 		{topup, received, 1, no, 404, releasing, false},
 		{direct, received, 0, no, 402, declined, false},
@@ -69,7 +70,7 @@ func TestMoved(t *testing.T) {
 		p.Attempt = tt.attempt
 		s, err := p.Moved(adapter.Outcome{Verdict: tt.verdict, Code: tt.code}, billingPolicy(), t0)
 		if err != nil || s.After.State != tt.to || s.Move != adapter.NoMove || (s.Event.Kind == adapter.EventRetry || s.Event.Kind == adapter.EventMoveRefused) != tt.again ||
-			(s.Event.Kind == adapter.EventMoveRefused) != (tt.verdict == no && tt.from != received) {
+			(s.Event.Kind == adapter.EventMoveRefused) != (tt.verdict == no && tt.again) {
 			t.Errorf("%s %s after %d calls, %s %d: %s to %s, move %q, %v; want %s", tt.kind, tt.from, tt.attempt, tt.verdict, tt.code, s.Event.Kind, s.After.State, s.Move, err, tt.to)
 		}
 		if tt.again && (s.After.Owner != 0 || s.After.Attempt != tt.attempt+1 || !s.After.NextAt.After(t0)) {

@@ -77,7 +77,7 @@ const (
 	EventConfirmed EventKind = "confirmed"
 	EventCaptured  EventKind = "captured" // by the partner's billing
 	EventReleased  EventKind = "released" // by the partner's billing
-	// EventMoveRefused is a capture or release that the billing will not make.
+	// EventMoveRefused is a move that the billing will not make, for no reason of the user's.
 	EventMoveRefused EventKind = "move_refused"
 	EventRetry       EventKind = "retry" // the call brought no answer; another follows
 	EventRefused     EventKind = "refused"

@@ -46,10 +46,10 @@ type Config struct {
 	Every    time.Duration // how often the store is looked at; 5 s
 	GiveUp   time.Duration // after the alert; 72 h
 	NewID    func() string // required: unique names
-	// Unfinished counts the payments that are not final; required.
-	Unfinished func(context.Context) (map[adapter.State]int64, error)
-	Now        func() time.Time // time.Now
-	Log        *slog.Logger     // slog.Default
+	// Waiting counts the payments that are in doubt, and those that the billing refuses a move of; required.
+	Waiting func(context.Context) (doubts, refused int64, err error)
+	Now     func() time.Time // time.Now
+	Log     *slog.Logger     // slog.Default
 }
 
 // Alerts notices causes and sends alerts. Its methods are safe for concurrent use and never
@@ -66,8 +66,8 @@ type Alerts struct {
 
 // New returns alerts that are not running yet.
 func New(store Store, cfg Config) (*Alerts, error) {
-	if cfg.URL == "" || len(cfg.Keys) == 0 || cfg.NewID == nil || cfg.Unfinished == nil {
-		return nil, fmt.Errorf("%w: alerts need an address, a key, names and what is unfinished", adapter.ErrInvalid)
+	if cfg.URL == "" || len(cfg.Keys) == 0 || cfg.NewID == nil || cfg.Waiting == nil {
+		return nil, fmt.Errorf("%w: alerts need an address, a key, names and what waits", adapter.ErrInvalid)
 	}
 	setDefault(&cfg.Refusals, 10)
 	setDefault(&cfg.Every, 5*time.Second)
@@ -129,17 +129,17 @@ func (a *Alerts) Run(ctx context.Context) error {
 }
 
 func (a *Alerts) look(ctx context.Context) error {
-	unfinished, err := a.cfg.Unfinished(ctx)
+	doubts, refused, err := a.cfg.Waiting(ctx)
 	if err != nil {
 		return err
 	}
-	err = a.counted(ctx, adapter.CauseInDoubt, unfinished[adapter.InDoubt],
+	err = a.counted(ctx, adapter.CauseInDoubt, doubts,
 		"%d payments are in doubt and wait for a person: adapter payments list --state in_doubt", "no payment is in doubt any more")
 	if err != nil {
 		return err
 	}
-	err = a.counted(ctx, adapter.CauseBilling, unfinished[adapter.CaptureRefused]+unfinished[adapter.ReleaseRefused],
-		"the billing refuses to capture or release %d payments: adapter payments list --state capture_refused,release_refused", "the billing refuses no capture and no release any more")
+	err = a.counted(ctx, adapter.CauseBilling, refused,
+		"the billing refuses to reserve, capture or release %d payments: adapter payments list --state received,capture_refused,release_refused", "the billing refuses no move any more")
 	if err != nil {
 		return err
 	}

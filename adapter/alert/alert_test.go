@@ -146,9 +146,8 @@ func newScene(t *testing.T, database, url string) *scene {
 	sc.Alerts, err = New(sc.store, Config{
 		URL: url, Keys: keys, Refusals: 3, Every: time.Millisecond, Now: sc.clock.Now, Log: slog.New(slog.DiscardHandler),
 		NewID: func() string { return fmt.Sprintf("msg_%d", names.Add(1)) },
-		Unfinished: func(context.Context) (map[adapter.State]int64, error) {
-			n := sc.moves.Load()
-			return map[adapter.State]int64{adapter.InDoubt: sc.doubts.Load(), adapter.CaptureRefused: n / 2, adapter.ReleaseRefused: n - n/2}, nil
+		Waiting: func(context.Context) (doubts, refused int64, err error) {
+			return sc.doubts.Load(), sc.moves.Load(), nil
 		},
 	})
 	if err != nil {

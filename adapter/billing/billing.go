@@ -102,8 +102,8 @@ type refusal struct {
 // Move asks the billing for a move of a payment, once. It can be repeated.
 //
 //	accepted  the billing has made the move, now or before
-//	refused   it says no: to a reservation with adapter.CodeNoFunds or CodeUnknownUser, to
-//	          another move with any 4xx status that does not ask to come again
+//	refused   it says no, with a code and any 4xx status that does not ask to come again. To a
+//	          reservation, adapter.CodeNoFunds and CodeUnknownUser come only with their own codes
 //	not sent  the request cannot have reached it
 //	held      nothing was asked, since the billing is left alone for a while
 //	unknown   anything else
@@ -176,9 +176,9 @@ func judge(answer outcall.Answer, move adapter.Move, key, want string) adapter.O
 			text += ": " + detail
 		}
 		known := map[int]string{adapter.CodeNoFunds: "not_enough_funds", adapter.CodeUnknownUser: "unknown_user"}[answer.Status]
-		if move == adapter.Reserve && known != r.Code {
+		if move == adapter.Reserve && known != "" && known != r.Code {
 			unknown.Detail += ": " + text
-			return unknown // no reason of the user's, so not a refusal
+			return unknown // somebody else's answer, perhaps, that must not decline a payment
 		}
 		return adapter.Outcome{Verdict: adapter.Refused, Code: answer.Status, Detail: text}
 	}

@@ -27,7 +27,8 @@ func FuzzJudge(f *testing.F) {
 				t.Errorf("%d %q is accepted", status, body)
 			}
 		case adapter.Refused:
-			if err != nil || said.Code != map[int]string{402: "not_enough_funds", 404: "unknown_user"}[status] || said.Code == "" {
+			own, decides := map[int]string{402: "not_enough_funds", 404: "unknown_user"}[status] // what declines
+			if err != nil || said.Code == "" || status < 400 || status > 499 || decides && said.Code != own {
 				t.Errorf("%d %q is refused", status, body)
 			}
 		case adapter.Unknown:

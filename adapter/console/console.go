@@ -64,6 +64,8 @@ func (g Grant) may(scope string) bool { return g.Scopes[scope] || g.Scopes[Scope
 type Waiting struct {
 	Unfinished map[adapter.State]int64 // payments that are not final, those in doubt too
 	Oldest     time.Time               // when the oldest that is due some day was received; zero if there is none
+
+	MovesRefused int64 // payments that the billing refuses a move of
 }
 
 // Store is what the console reads, and where the audit log is (Act).
@@ -153,11 +155,6 @@ type frame struct {
 
 // Doubts is how many payments wait for a person.
 func (f frame) Doubts() int64 { return f.Waiting.Unfinished[adapter.InDoubt] }
-
-// MovesRefused is how many payments the billing refuses to capture or release.
-func (f frame) MovesRefused() int64 {
-	return f.Waiting.Unfinished[adapter.CaptureRefused] + f.Waiting.Unfinished[adapter.ReleaseRefused]
-}
 
 // Underway is how many payments are being worked on.
 func (f frame) Underway() int64 {

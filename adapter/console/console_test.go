@@ -110,7 +110,7 @@ func newWorld(t testing.TB, change ...func(*console.Config)) *world {
 		},
 		Waiting: func(ctx context.Context) (console.Waiting, error) {
 			s, err := w.store.Stats(ctx)
-			return console.Waiting{Unfinished: s.Unfinished, Oldest: s.Oldest}, errors.Join(err, w.broken)
+			return console.Waiting{Unfinished: s.Unfinished, Oldest: s.Oldest, MovesRefused: s.MovesRefused()}, errors.Join(err, w.broken)
 		},
 		Resolve: service.Resolve, Now: w.clock.Now, Log: slog.New(slog.DiscardHandler),
 	}
@@ -281,7 +281,7 @@ func TestMoveRefused(t *testing.T) {
 		if status, body, _ := v.post(path, form); status != http.StatusUnprocessableEntity || !strings.Contains(body, "outcome") {
 			t.Errorf("%s, %s: %d\n%s", to, against, status, body)
 		}
-		if _, body, _ := v.get("/console/"); !strings.Contains(body, "refuses to capture or release 1 payment") {
+		if _, body, _ := v.get("/console/"); !strings.Contains(body, "refuses to reserve, capture or release 1 payment") {
 			t.Errorf("the list does not tell of %s\n%s", to, body)
 		}
 		form.Set("decision", decision)
@@ -300,7 +300,7 @@ func TestNewsOfBoth(t *testing.T) {
 	w := newWorld(t)
 	w.payment(t, 100_00, adapter.InDoubt)
 	w.payment(t, 100_00, adapter.CaptureRefused)
-	w.visit(t, reader).shows("/console/", http.StatusOK, []string{"1 payment is in doubt", "refuses to capture or release 1 payment"}, []string{"Everything is settled"})
+	w.visit(t, reader).shows("/console/", http.StatusOK, []string{"1 payment is in doubt", "refuses to reserve, capture or release 1 payment"}, []string{"Everything is settled"})
 }
 
 // Nobody is led away by a link to the login page.

@@ -415,20 +415,27 @@ func oneOf[T ~string](column string, values, known []T) string {
 type Stats struct {
 	Unfinished map[adapter.State]int64 // payments in each state that is not final, those in doubt too
 	Oldest     time.Time               // when the oldest that is due some day was received; zero if there is none
+	Unreserved int64                   // those of them that the billing refuses to reserve, for no reason of the user's
+}
+
+// MovesRefused is how many payments the billing refuses a move of.
+func (s Stats) MovesRefused() int64 {
+	return s.Unreserved + s.Unfinished[adapter.CaptureRefused] + s.Unfinished[adapter.ReleaseRefused]
 }
 
 // Stats counts what waits. It reads only that, however many payments there are.
 func (s *Store) Stats(ctx context.Context) (Stats, error) {
 	st := Stats{Unfinished: make(map[adapter.State]int64)}
 	err := s.db.read(ctx, &stmt{
-		sql: `SELECT state, count(*), min(received_at) FROM payments WHERE next_at > 0 GROUP BY state
-			UNION ALL SELECT 'in_doubt', count(*), 0 FROM payments WHERE aside = 'in_doubt'`,
+		sql: `SELECT state, count(*), min(received_at), count(CASE WHEN state = 'received' AND reason <> '' THEN 1 END) FROM payments WHERE next_at > 0 GROUP BY state
+			UNION ALL SELECT 'in_doubt', count(*), 0, 0 FROM payments WHERE aside = 'in_doubt'`,
 		row: func(scan scanner) error {
 			var (
-				state     string
-				n, oldest int64
+				state                 string
+				n, oldest, unreserved int64
 			)
-			err := scan(&state, &n, &oldest)
+			err := scan(&state, &n, &oldest, &unreserved)
+			st.Unreserved += unreserved
 			st.Unfinished[adapter.State(state)] = n
 			if at := instant(oldest); oldest != 0 && (st.Oldest.IsZero() || at.Before(st.Oldest)) {
 				st.Oldest = at

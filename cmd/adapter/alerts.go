@@ -74,9 +74,9 @@ func (f alertFlags) alerts(st *store.Store, refusals int, log *slog.Logger) (*al
 	}
 	return alert.New(st, alert.Config{
 		URL: f.AlertURL, Keys: keys, Refusals: refusals, NewID: func() string { return "msg_" + rand.Text() }, Log: log,
-		Unfinished: func(ctx context.Context) (map[adapter.State]int64, error) {
+		Waiting: func(ctx context.Context) (doubts, refused int64, err error) {
 			s, err := st.Stats(ctx)
-			return s.Unfinished, err
+			return s.Unfinished[adapter.InDoubt], s.MovesRefused(), err
 		},
 	})
 }

@@ -43,7 +43,7 @@ func mountConsole(server *web.Server, tokens *token.API, st *store.Store, servic
 		},
 		Waiting: func(ctx context.Context) (console.Waiting, error) {
 			s, err := st.Stats(ctx)
-			return console.Waiting{Unfinished: s.Unfinished, Oldest: s.Oldest}, err
+			return console.Waiting{Unfinished: s.Unfinished, Oldest: s.Oldest, MovesRefused: s.MovesRefused()}, err
 		},
 		Resolve: service.Resolve, Now: time.Now, Log: log,
 	})
