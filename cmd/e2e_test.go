@@ -211,6 +211,66 @@ func TestStopFinishesRunningWork(t *testing.T) {
 	})
 }
 
+// Whoever cannot wait for running work says so by a second SIGTERM: the process ends at once,
+// and the next one finds the payment where the call left it.
+func TestSecondSignalEndsAtOnce(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, sqlite(t), "ADAPTER_CALL_TIMEOUT=1m", "ADAPTER_SHUTDOWN_GRACE=10m")
+	w.start()
+	w.gate.hold("confirmPayment")
+	id := w.topUp(w.user, "100")
+	wait(t, w.gate.held, 1) // the platform has confirmed, and its answer does not come
+	must(t, w.adapter.Term())
+	_, err := stage.Until(testContext(t), func() (string, bool, error) { // the first stage
+		_, body, err := get(w.adapter.URL + "/healthz")
+		return body, err != nil, nil
+	})
+	must(t, err)
+	select {
+	case <-w.adapter.Done():
+		t.Fatal("it did not wait for the payment that it worked on")
+	default:
+	}
+	must(t, w.adapter.Term())
+	wait(t, w.adapter.Done(), 1)
+	w.gate.release()
+	w.start()
+	if p := w.await(id, "confirmed"); p.events()[len(p.History)-1] != "confirmed" {
+		t.Errorf("events %v", p.events())
+	}
+	w.books(w.user, "900.00", "0.00", "100.00")
+}
+
+// A payment whose call outlasts the grace is given back, and the process ends well all the same.
+// A page of the console that is open does not keep it.
+func TestStopGivesBackWhatOutlastsTheGrace(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, sqlite(t), "ADAPTER_CALL_TIMEOUT=1m", "ADAPTER_SHUTDOWN_GRACE=200ms")
+	w.start()
+	w.gate.hold("confirmPayment")
+	id := w.topUp(w.user, "100")
+	wait(t, w.gate.held, 1)
+	token := w.run("token", "mint", "--name", "operator", "--scope", "payments:read")
+	r, err := http.NewRequestWithContext(testContext(t), http.MethodGet, w.adapter.URL+"/console/?live", http.NoBody)
+	must(t, err)
+	r.Header.Set("Accept", "text/event-stream")
+	r.Header.Set("Cookie", "partnerkit_console="+token)
+	page, err := http.DefaultClient.Do(r)
+	must(t, err)
+	defer func() { _ = page.Body.Close() }()
+	if got := page.Header.Get("Content-Type"); got != "text/event-stream" {
+		t.Fatalf("the console's page is %d %q", page.StatusCode, got)
+	}
+	must(t, w.adapter.Stop(time.Minute))
+	w.gate.release()
+	if p := w.show(id); p.State != "confirming" {
+		t.Errorf("payment is %s, events %v", p.State, p.events())
+	}
+	w.start()
+	w.await(id, "confirmed")
+	w.books(w.user, "900.00", "0.00", "100.00")
+}
+
 // Every command, as a person and as a program would run it.
 func TestCommands(t *testing.T) {
 	onBoth(t, func(t *testing.T, database string) {

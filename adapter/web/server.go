@@ -106,12 +106,21 @@ func (s *Server) Listen(ctx context.Context) (_ net.Addr, err error) {
 
 // Run serves until ctx is done. Then it stops in two stages: it takes no new connection and
 // lets running requests finish; what still runs after the grace period is cancelled and cut
-// off, which is an error. Listen must have succeeded.
+// off, which is an error. Streams of events, which have no end of their own, are ended at once.
+// Listen must have succeeded.
 func (s *Server) Run(ctx context.Context) error {
 	hard, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
 	srv := &http.Server{
-		Handler:           http.HandlerFunc(s.serve),
+		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.Header.Get("Accept") == "text/event-stream" { // as every EventSource says
+				stream, end := context.WithCancel(r.Context())
+				defer end()
+				defer context.AfterFunc(ctx, end)()
+				r = r.WithContext(stream)
+			}
+			s.serve(w, r)
+		}),
 		ReadHeaderTimeout: s.cfg.HeaderTimeout,
 		ReadTimeout:       s.cfg.ReadTimeout,
 		WriteTimeout:      s.cfg.WriteTimeout,

@@ -358,6 +358,35 @@ func TestStopLetsRunningRequestsFinish(t *testing.T) {
 	}
 }
 
+// A page that is open somewhere does not hold the stop up.
+func TestStopEndsStreams(t *testing.T) {
+	t.Parallel()
+	h := waiting{make(chan struct{}), make(chan struct{})}
+	r := run(t, web.Config{Grace: time.Hour}, func(s *web.Server) { s.Handle("/events", h) })
+	ended := make(chan error, 1)
+	go func() {
+		req, err := http.NewRequestWithContext(context.Background(), http.MethodGet, r.url+"/events", http.NoBody)
+		if err != nil {
+			ended <- err
+			return
+		}
+		req.Header.Set("Accept", "text/event-stream")
+		resp, err := r.client.Do(req)
+		if err == nil {
+			_ = resp.Body.Close()
+		}
+		ended <- err
+	}()
+	<-h.began
+	r.stop()
+	if err := <-r.done; err != nil {
+		t.Errorf("Run: %v", err)
+	}
+	if err := <-ended; err != nil {
+		t.Errorf("the stream was cut off: %v", err)
+	}
+}
+
 func TestStopCancelsWhatOutlastsTheGrace(t *testing.T) {
 	t.Parallel()
 	h := waiting{make(chan struct{}), make(chan struct{})}

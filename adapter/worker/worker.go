@@ -195,7 +195,8 @@ func (p *Pool) Healthy() error {
 var errNotRunning = errors.New("the workers are not running")
 
 // Run works until ctx is done. Then it claims nothing more, gives back what waits, lets
-// running work finish, and after the grace period cancels it.
+// running work finish, and after the grace period cancels the calls that still run. What became of
+// them is written nevertheless, and the payments are given back.
 func (p *Pool) Run(ctx context.Context) error {
 	hard, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
@@ -336,7 +337,7 @@ func (p *Pool) work(ctx context.Context, pay adapter.Payment) {
 
 // free gives back a payment that nobody worked on.
 func (p *Pool) free(ctx context.Context, pay adapter.Payment) {
-	if _, err := p.store.Apply(ctx, pay.Freed(p.cfg.Now())); err != nil && !errors.Is(err, adapter.ErrLost) {
+	if _, err := p.store.Apply(context.WithoutCancel(ctx), pay.Freed(p.cfg.Now())); err != nil && !errors.Is(err, adapter.ErrLost) {
 		p.cfg.Log.WarnContext(ctx, "payment left to its lease", "payment", pay.Key.String(), "err", err)
 	}
 }
@@ -350,6 +351,10 @@ func (p *Pool) Drive(ctx context.Context, pay adapter.Payment) (_ adapter.Paymen
 		defer func() { end(err) }()
 	}
 	for {
+		if ctx.Err() != nil { // no more calls
+			p.free(ctx, pay)
+			return pay, nil
+		}
 		step, err := p.next(ctx, pay)
 		if err != nil {
 			return pay, err
@@ -395,20 +400,24 @@ func (p *Pool) next(ctx context.Context, pay adapter.Payment) (adapter.Step, err
 }
 
 // write applies a step, again and again while the store is out of order and the lease
-// lasts: the platform's answer is in hand and should not have to be asked for twice.
+// lasts: the platform's answer is in hand and should not have to be asked for twice. That holds
+// when ctx is done as well, once.
 func (p *Pool) write(ctx context.Context, step adapter.Step) (_ adapter.Payment, err error) {
 	if p.cfg.Span != nil {
 		var end func(error)
 		ctx, end = p.cfg.Span(ctx, "write "+string(step.Event.Kind), step.Before)
 		defer func() { end(err) }()
 	}
+	left := step.Before.NextAt.Sub(p.cfg.Now())
+	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), max(left, p.cfg.CallTimeout))
+	defer cancel()
 	after, err := backoff.Retry(ctx, func() (adapter.Payment, error) {
-		after, err := p.store.Apply(ctx, step)
+		after, err := p.store.Apply(last, step)
 		if errors.Is(err, adapter.ErrLost) || errors.Is(err, adapter.ErrClosed) {
 			return after, backoff.Permanent(err)
 		}
 		return after, err
-	}, backoff.WithMaxElapsedTime(max(step.Before.NextAt.Sub(p.cfg.Now()), time.Millisecond)))
+	}, backoff.WithMaxElapsedTime(max(left, time.Millisecond)))
 	if err != nil {
 		return after, fmt.Errorf("write %s of payment %s: %w", step.Event.Kind, step.Before.Key, err)
 	}

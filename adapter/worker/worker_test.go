@@ -341,12 +341,16 @@ func TestGraceEndsACallThatHangs(t *testing.T) {
 		}, worker.Config{Grace: time.Second, CallTimeout: 5 * time.Second})
 		stop := start(t, pool)
 		pool.Admit(t.Context())
-		pool.Submit(m.add(t, adapter.Received, me))
+		p := m.add(t, adapter.Received, me)
+		pool.Submit(p)
 		synctest.Wait()
 		began := time.Now()
 		stop()
 		if took := time.Since(began); took != time.Second {
 			t.Errorf("stopped after %s; want the grace of 1 s", took)
+		}
+		if got := m.get(p.Num); got.State != adapter.Confirming || got.Owner != 0 || got.Attempt != 2 {
+			t.Errorf("the payment was not given back with what is known of the call: %+v", got)
 		}
 	})
 }

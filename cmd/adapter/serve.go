@@ -55,7 +55,7 @@ func (serveCmd) Help() string {
   adapter serve --database postgres://adapter@db/adapter --master-key-file /run/secrets/master-key …
 
 Platform notifications come to /integra/notify, Any.Money's callbacks to /anymoney/callback, the panel's calls to /v1/ (see /openapi.json), its operators to /console/; /healthz, /readyz and /metrics are for operations.
-On SIGTERM new requests are refused, running work is finished, waiting work is given back.`
+On SIGTERM new requests are refused, running work is finished, waiting work is given back. A second SIGTERM ends the process at once, which loses nothing: it is what a crash leaves, and the next process takes over.`
 }
 
 // gcPercent is GOGC unless the environment says otherwise: the heap is small beside the

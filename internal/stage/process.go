@@ -146,10 +146,13 @@ func (p *Process) PID() int { return p.cmd.Process.Pid }
 // Done is closed when the process has ended.
 func (p *Process) Done() <-chan struct{} { return p.done }
 
+// Term asks the process to end (SIGTERM) and does not wait for it.
+func (p *Process) Term() error { return p.signal(syscall.SIGTERM) }
+
 // Stop asks the process to end (SIGTERM) and waits until it has. A process that does not end
 // by itself within the time is killed, which is an error.
 func (p *Process) Stop(within time.Duration) error {
-	if err := p.signal(syscall.SIGTERM); err != nil {
+	if err := p.Term(); err != nil {
 		return err
 	}
 	select {
