@@ -194,7 +194,18 @@ func (c revokeCmd) Run(ctx context.Context, out io.Writer, log *slog.Logger, by 
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintln(out, "revoked", c.ID)
+	if _, err := fmt.Fprintln(out, "revoked", c.ID); err != nil {
+		return err
+	}
+	known, err := st.Tokens(ctx)
+	if err != nil {
+		return err
+	}
+	for _, k := range known {
+		if k.ID == c.ID && k.MintedAt.IsZero() { // somebody else's, or misspelt while the real one goes on
+			_, err = fmt.Fprintln(out, "no token of this id was minted here: is it one of --api-public-key? adapter token list shows ours")
+		}
+	}
 	return err
 }
 
