@@ -75,6 +75,8 @@ type Config struct {
 	Store    PayinStore     // required with Payins
 
 	Reconciliations Reconciliations
+	Reconciler      Reconciler // needs Reconciliations and Requests; nil where this process compares nothing
+	Actions         Actions    // the audit log
 
 	TraceID func(context.Context) string // names a request's trace; nil for none
 	Act     Act                          // keeps the audit log; nil for none
@@ -122,7 +124,10 @@ func New(cfg Config) http.Handler {
 		(&accounts{Config: cfg, once: o}).mount(h)
 	}
 	if cfg.Reconciliations != nil {
-		(&reconciliations{cfg}).mount(h)
+		(&reconciliations{Config: cfg, once: o}).mount(h)
+	}
+	if cfg.Actions != nil {
+		(&actions{cfg}).mount(h)
 	}
 	if cfg.Payins != nil {
 		(&payins{payins: cfg.Payins, store: cfg.Store, log: cfg.Log}).mount(h)

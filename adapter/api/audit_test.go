@@ -3,6 +3,7 @@ package api_test
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -58,5 +59,41 @@ func TestWritingCallsAreAudited(t *testing.T) {
 	call(h, "POST", "/v1/payins", "Bearer panel", "", body("conflict"))
 	if !strings.Contains(logged.String(), "missing in the audit log") {
 		t.Errorf("keeps silent about a line that is missing: %s", &logged)
+	}
+}
+
+func TestAuditLog(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	alice := w.user(t, 1, 0)
+	w.post("accounts/"+alice+"/deposits", "one", `{"amount":"5"}`)
+	w.post("accounts/"+alice+"/deposits", "two", `{"amount":"-5"}`)
+	get := func(query string) (list []api.Action, next int64) {
+		t.Helper()
+		r := call(w, "GET", "/v1/audit"+query, "Bearer admin", "", "")
+		var answer struct {
+			Actions []api.Action
+			Next    int64
+		}
+		if err := json.NewDecoder(r.Body).Decode(&answer); err != nil || r.StatusCode != 200 {
+			t.Fatal(r.StatusCode, err)
+		}
+		return answer.Actions, answer.Next
+	}
+	newest, next := get("?limit=1&via=api&what=deposit")
+	older, end := get(fmt.Sprintf("?limit=1&before=%d", next))
+	if len(newest) != 1 || len(older) != 1 || end != 0 {
+		t.Fatalf("pages: %+v, %+v, then %d", newest, older, end)
+	}
+	for i, want := range []string{"refused key two", "done key one"} {
+		a := append(newest, older...)[i]
+		if a.Who != "panel of admin" || a.On != "accounts/"+alice+"/deposits" || !strings.HasPrefix(a.Result+" "+a.Detail, want) {
+			t.Errorf("%+v; want %s", a, want)
+		}
+	}
+	for query, field := range map[string]string{"?via=post": "query.via", "?before=x": "query.before", "?from=2026-05-02T00:00:00Z&to=2026-05-01T00:00:00Z": "query.to"} {
+		if r := call(w, "GET", "/v1/audit"+query, "Bearer admin", "", ""); r.StatusCode != 422 || !strings.Contains(text(t, r), field) {
+			t.Errorf("%s: %d; want %s", query, r.StatusCode, field)
+		}
 	}
 }

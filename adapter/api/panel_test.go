@@ -147,9 +147,10 @@ func TestBadInput(t *testing.T) {
 // Each call asks for its own scope, and admin stands for all.
 func TestScopes(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, nil)
+	w := newWorld(t, func(c *api.Config) { c.Reconciliations, c.Reconciler = &days{}, &clerk{} })
 	alice := w.user(t, 1, 0)
 	for path, scope := range map[string]string{
+		"GET audit": api.ScopeAdmin, "GET reconciliation": api.ScopePaymentsRead, "POST reconciliation/2026-05-03": api.ScopePaymentsWrite,
 		"GET users": api.ScopePaymentsRead, "GET users/" + alice: api.ScopePaymentsRead, "GET payments": api.ScopePaymentsRead,
 		"GET payments/1": api.ScopePaymentsRead, "GET accounts/" + alice: api.ScopePaymentsRead, "GET accounts/" + alice + "/statement": api.ScopePaymentsRead,
 		"GET accounts/" + alice + "/statement.csv": api.ScopePaymentsRead, "GET messages": api.ScopePaymentsRead,

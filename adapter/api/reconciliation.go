@@ -42,12 +42,58 @@ func ShowReconciliation(r adapter.Reconciliation) Reconciliation {
 	}
 }
 
-type reconciliations struct{ Config }
+// Reconciler compares a day of all users with the platform's books.
+type Reconciler interface {
+	LastDate() time.Time // the newest that is over
+	Ask(date time.Time) (taken bool)
+}
+
+type reconciliations struct {
+	Config
+	once once
+}
 
 func (a *reconciliations) mount(h huma.API) {
 	huma.Register(h, operation("list-reconciliation", http.MethodGet, "reconciliation", ScopePaymentsRead, "reconciliation",
 		"Users' days as they are here and at the platform",
-		"Compared every night, for the users with payments on the date, and on demand by `adapter reconcile`. The newest dates first, users in the order of their hashes."), a.list)
+		"Compared every night, for the users with payments on the date, and on demand. The newest dates first, users in the order of their hashes."), a.list)
+	if a.Reconciler == nil {
+		return
+	}
+	o := operation("reconcile", http.MethodPost, "reconciliation/{date}", ScopePaymentsWrite, "reconciliation",
+		"Have a day compared with the platform's books now",
+		"For every user with payments on the date. The answer comes before the results, which the list has as soon as they are there. 409: another day is being compared.",
+		http.StatusConflict)
+	o.DefaultStatus = http.StatusAccepted
+	huma.Register(h, o, a.ask)
+}
+
+type askReconciliation struct {
+	Keyed
+	Date string `path:"date" pattern:"^[0-9]{4}-[0-9]{2}-[0-9]{2}$" patternDescription:"YYYY-MM-DD" doc:"The platform's date, one that is over"`
+}
+
+// AskedReconciliation is the day that will be compared.
+type AskedReconciliation struct {
+	Date string `json:"date"`
+}
+
+func (a *reconciliations) ask(ctx context.Context, in *askReconciliation) (*result[AskedReconciliation], error) {
+	at, err := time.Parse(time.DateOnly, in.Date)
+	switch last := a.Reconciler.LastDate(); {
+	case err != nil:
+		return nil, wrong("path.date", "is no date", in.Date)
+	case at.After(last):
+		return nil, wrong("path.date", "is not over everywhere; the last one that is: "+last.Format(time.DateOnly), in.Date)
+	}
+	return perform(ctx, a.once, in.Key, "reconcile", in.Date, func(context.Context, bool) (result[AskedReconciliation], error) {
+		if !a.Reconciler.Ask(at) {
+			return result[AskedReconciliation]{}, retryable(typed(ProblemUnderWay, http.StatusConflict, "another day is being compared; ask again in a moment"), "5")
+		}
+		return result[AskedReconciliation]{
+			Status: http.StatusAccepted, Location: Base + "reconciliation?date=" + in.Date, Body: AskedReconciliation{in.Date},
+		}, nil
+	})
 }
 
 type listReconciliation struct {

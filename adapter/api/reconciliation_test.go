@@ -81,3 +81,54 @@ func TestReconciliation(t *testing.T) {
 		}
 	}
 }
+
+// clerk compares one day at a time.
+type clerk struct {
+	busy  bool
+	asked []string
+}
+
+func (*clerk) LastDate() time.Time { return time.Date(2026, 5, 3, 0, 0, 0, 0, time.UTC) }
+
+func (c *clerk) Ask(date time.Time) bool {
+	if !c.busy {
+		c.asked = append(c.asked, date.Format(time.DateOnly))
+	}
+	return !c.busy
+}
+
+func TestReconcileOnDemand(t *testing.T) {
+	t.Parallel()
+	c := &clerk{}
+	w := newWorld(t, func(cfg *api.Config) { cfg.Reconciliations, cfg.Reconciler = &days{}, c })
+	for _, tt := range []struct {
+		date, key string
+		busy      bool
+		status    int
+		says      string
+	}{
+		{"2026-05-03", "", false, 422, "header.Idempotency-Key"},
+		{"yesterday", "a", false, 422, `"location":"path.date"`},
+		{"2026-02-30", "a", false, 422, "is no date"},
+		{"2026-05-04", "a", false, 422, "the last one that is: 2026-05-03"},
+		{"2026-05-03", "b", true, 409, api.ProblemUnderWay},
+		{"2026-05-03", "b", false, 202, `{"date":"2026-05-03"}`},
+		{"2026-05-03", "b", true, 202, `{"date":"2026-05-03"}`}, // the first answer again
+		{"2026-05-02", "b", false, 422, api.ProblemKeyReused},
+	} {
+		c.busy = tt.busy
+		r := w.post("reconciliation/"+tt.date, tt.key, "")
+		if got := text(t, r); r.StatusCode != tt.status || !strings.Contains(got, tt.says) {
+			t.Errorf("%+v: %d %s", tt, r.StatusCode, got)
+		}
+		if at := r.Header.Get("Location"); (at == "/v1/reconciliation?date=2026-05-03") != (tt.status == 202) {
+			t.Errorf("%+v: location %q", tt, at)
+		}
+	}
+	if diff := cmp.Diff([]string{"2026-05-03"}, c.asked); diff != "" {
+		t.Errorf("asked for (-want +got):\n%s", diff)
+	}
+	if r := text(t, call(w, "GET", "/v1/audit?what=reconcile&limit=1", "Bearer admin", "", "")); !strings.Contains(r, `"on":"reconciliation/2026-05-02"`) || !strings.Contains(r, `"next":`) {
+		t.Errorf("the audit log: %s", r)
+	}
+}

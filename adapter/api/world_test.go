@@ -43,7 +43,7 @@ func newWorld(t testing.TB, change func(*api.Config)) *world {
 		t.Fatal(err)
 	}
 	cfg := api.Config{
-		Users: w.people, Payments: w.service, Balances: w.Store, Ledger: w.Store, Records: w.Store, Requests: w.Store, Currency: money.RUB,
+		Users: w.people, Payments: w.service, Balances: w.Store, Ledger: w.Store, Records: w.Store, Actions: w.Store, Requests: w.Store, Currency: money.RUB,
 		Revoked: w.TokenRevoked, Act: w.Act, Now: w.clock.Now, Version: "test", Log: slog.New(slog.DiscardHandler),
 		Verify: func(text string) (api.Grant, error) {
 			return api.Grant{ID: text, Name: "panel of " + text, Scopes: strings.Split(text, "+")}, nil

@@ -76,9 +76,13 @@ func (c serveCmd) mountAPI(server *web.Server, keys *vault.Vault, st *store.Stor
 	if funds.billing == nil {
 		ledger = st
 	}
+	var reconciler api.Reconciler
+	if daily != nil {
+		reconciler = daily
+	}
 	calls := api.New(api.Config{
 		Verify: verifier(tokens), Revoked: st.TokenRevoked, Rate: c.APIRate, Burst: c.APIBurst,
-		Users: users, Payments: service, Balances: funds.balances(st), Ledger: ledger, Records: st, Reconciliations: st, Requests: st, Currency: currency, Payins: payins, Store: st,
+		Users: users, Payments: service, Balances: funds.balances(st), Ledger: ledger, Records: st, Reconciliations: st, Reconciler: reconciler, Actions: st, Requests: st, Currency: currency, Payins: payins, Store: st,
 		Act: st.Act, TraceID: web.TraceID, Version: program.Version(), Log: log,
 	})
 	server.Handle(api.Base+"{call:.*}", calls)

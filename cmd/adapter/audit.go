@@ -16,6 +16,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"github.com/partnerkit/partnerkit/adapter"
+	"github.com/partnerkit/partnerkit/adapter/api"
 	"github.com/partnerkit/partnerkit/adapter/store"
 )
 
@@ -72,18 +73,6 @@ type listAuditCmd struct {
 	Limit  int       `default:"50" placeholder:"N" help:"How many at most. Default: ${default}."`
 }
 
-// actionJSON is an action as the command prints it.
-type actionJSON struct {
-	Num    int64  `json:"num"`
-	At     string `json:"at"`
-	Who    string `json:"who"`
-	Via    string `json:"via"`
-	What   string `json:"what"`
-	On     string `json:"on,omitempty"`
-	Result string `json:"result"`
-	Detail string `json:"detail,omitempty"`
-}
-
 // Run lists actions.
 func (c listAuditCmd) Run(ctx context.Context, out io.Writer, log *slog.Logger) (err error) {
 	if c.Via != "" && !slices.Contains([]string{adapter.ViaCLI, adapter.ViaAPI, adapter.ViaConsole}, c.Via) {
@@ -100,10 +89,10 @@ func (c listAuditCmd) Run(ctx context.Context, out io.Writer, log *slog.Logger) 
 	if err != nil {
 		return err
 	}
-	rows := make([]actionJSON, len(actions))
+	rows := make([]api.Action, len(actions))
 	t := table{head: []string{"NUM", "AT", "WHO", "VIA", "WHAT", "ON", "RESULT", "DETAIL"}}
 	for i, a := range actions {
-		rows[i] = actionJSON{a.Num, stamp(a.At), a.Who, a.Via, a.What, a.On, string(a.Result), a.Detail}
+		rows[i] = api.ShowAction(a)
 		t.add(strconv.FormatInt(a.Num, 10), stamp(a.At), a.Who, a.Via, a.What, a.On, string(a.Result), a.Detail)
 	}
 	return c.print(out, rows, t.String())

@@ -7,8 +7,29 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/partnerkit/partnerkit/adapter/api"
 	"github.com/partnerkit/partnerkit/cmd/internal/program"
 )
+
+// A misspelt id must not look like a token that is good no more.
+func TestRevokeTellsWhatItDoesNotKnow(t *testing.T) {
+	t.Parallel()
+	db := "sqlite:" + filepath.Join(t.TempDir(), "a.db")
+	adapterRun(t, "migrate", "--database", db)
+	adapterRun(t, "token", "mint", "--name", "panel", "--scope", "payments:read", "--database", db)
+	_, list, _ := adapterRun(t, "token", "list", "--json", "--database", db)
+	var minted []struct{ ID string }
+	if err := json.Unmarshal([]byte(list), &minted); err != nil || len(minted) != 1 {
+		t.Fatalf("%v: %s", err, list)
+	}
+	for id, known := range map[string]bool{minted[0].ID: true, minted[0].ID + "X": false} {
+		code, out, _ := adapterRun(t, "token", "revoke", id, "--database", db)
+		if code != program.ExitOK || !strings.Contains(out, "revoked "+id) || strings.Contains(out, "no token of this id") == known {
+			t.Errorf("revoke %s: %d %s", id, code, out)
+		}
+	}
+}
 
 func TestCommandsAreAudited(t *testing.T) {
 	db := "sqlite:" + filepath.Join(t.TempDir(), "a.db")
@@ -30,7 +51,7 @@ func TestCommandsAreAudited(t *testing.T) {
 		}
 	}
 	_, out, _ := adapterRun(t, "audit", "list", "--json", "--database", db)
-	var got []actionJSON
+	var got []api.Action
 	if err := json.Unmarshal([]byte(out), &got); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
@@ -41,7 +62,7 @@ func TestCommandsAreAudited(t *testing.T) {
 		got[i].At = ""
 		got[i].Detail, _, _ = strings.Cut(got[i].Detail, ":")
 	}
-	want := []actionJSON{
+	want := []api.Action{
 		{Num: 4, Who: "alice", Via: "cli", What: "token mint", On: "user/" + user, Result: "done", Detail: "notify token, good for 168h0m0s"},
 		{Num: 3, Who: "bob", Via: "cli", What: "token mint", On: "token/panel", Result: "done", Detail: "scopes payins"},
 		{Num: 2, Who: "alice", Via: "cli", What: "ledger deposit", On: "user/" + user, Result: "refused", Detail: "10.00 RUB, key k7"},
