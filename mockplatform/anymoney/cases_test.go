@@ -590,6 +590,34 @@ func (p *player) callbacks(want *callbackStep) {
 	}
 }
 
+// A merchant hears of a change that is not final if, and only if, the settings say so.
+func TestCallbackOnChange(t *testing.T) {
+	t.Parallel()
+	p := newPlayer(t)
+	for _, always := range []bool{false, true} {
+		p.begin(t, baseConfig(t))
+		p.patch(json.RawMessage(fmt.Sprintf(`{"settings":{"callback_on_change":%t}}`, always)))
+		p.results = make([]any, 1)
+		p.call(0, step{Call: &callStep{Method: "payin.create", Params: json.RawMessage(
+			`{"payway":"visamc","amount":"50","in_curr":"UAH","externalid":"g1","callback_url":"$callback_sink"}`)}})
+		var heard []string
+		for _, status := range []string{"pending", "done"} {
+			p.control(http.MethodPost, "/anymoney/orders/g1/status", map[string]string{"merchant": merchant, "status": status})
+			p.advance(1000) // later news end the sending of earlier ones
+		}
+		for _, c := range p.sink.of("g1", merchant) {
+			heard = append(heard, fmt.Sprint(c.body["status"]))
+		}
+		want := []string{"done"}
+		if always {
+			want = []string{"pending", "done"}
+		}
+		if diff := cmp.Diff(want, heard); diff != "" {
+			t.Errorf("callback_on_change %t (-want +heard):\n%s", always, diff)
+		}
+	}
+}
+
 // sink is the listener of the merchants.
 type sink struct {
 	server *httptest.Server
