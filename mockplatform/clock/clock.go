@@ -93,6 +93,9 @@ func New(start State) (*Clock, error) {
 	if err := checkRate(start.Rate); err != nil {
 		return nil, err
 	}
+	if y := start.Now.UTC().Year(); !start.Now.IsZero() && (y < 1970 || y > 2199) {
+		return nil, fmt.Errorf("%w: the start %s is not between the years 1970 and 2199", ErrInvalid, start.Now.UTC().Format(time.RFC3339))
+	}
 	c := &Clock{start: start, step: make(chan struct{}, 1)}
 	c.face.Store(start.face())
 	return c, nil

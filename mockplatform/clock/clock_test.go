@@ -295,6 +295,11 @@ func TestNewRefuses(t *testing.T) {
 			t.Errorf("New with rate %d: %v, want ErrInvalid", rate, err)
 		}
 	}
+	for _, year := range []int{0, 1969, 2200} {
+		if _, err := clock.New(clock.State{Now: time.Date(year, 6, 1, 0, 0, 0, 0, time.UTC)}); !errors.Is(err, clock.ErrInvalid) {
+			t.Errorf("New in the year %d: %v, want ErrInvalid", year, err)
+		}
+	}
 	c := frozen(t)
 	for _, d := range []time.Duration{-1, clock.MaxAdvance + 1} {
 		if err := c.Advance(t.Context(), d); !errors.Is(err, clock.ErrInvalid) {
