@@ -296,30 +296,31 @@ func TestBillingRefusesWhatItOwes(t *testing.T) {
 // A reservation that the billing refuses for no reason of the user's declines nothing: it is told
 // of, and made when the billing is mended.
 func TestBillingRefusesToReserve(t *testing.T) {
-	t.Parallel()
-	b := newBilled(t, sqlite(t))
-	d := newDesk(t)
-	d.watch(b.world)
-	b.partner = b.partner.With("ADAPTER_RETRY_FIRST=1h", "ADAPTER_RETRY_MAX=1h")
-	b.start()
-	b.billing.spoils(func(string) fate { return refused })
-	id := b.topUp(b.user, "100")
-	b.awaitEvent(id, "move_refused")
-	if p := b.show(id); p.State != "received" || !strings.Contains(p.Reason, "409 conflict: not this one") {
-		t.Errorf("it is %s for %q", p.State, p.Reason)
-	}
-	d.next("alert.raised", "billing_refused")
-	b.panel("payments:read").shows("/console/", http.StatusOK, "refuses to reserve, capture or release 1 payment")
-	b.kill()
-	b.start()
-	b.billing.spoils(nil)
-	b.run("payments", "retry", id)
-	if p := b.await(id, "confirmed"); p.Reason != "" {
-		t.Errorf("reason %q", p.Reason)
-	}
-	d.next("alert.over", "billing_refused")
-	d.quiet()
-	b.money("900.00", "0.00", "100.00", "100.00")
+	onBoth(t, func(t *testing.T, database string) {
+		b := newBilled(t, database)
+		d := newDesk(t)
+		d.watch(b.world)
+		b.partner = b.partner.With("ADAPTER_RETRY_FIRST=1h", "ADAPTER_RETRY_MAX=1h")
+		b.start()
+		b.billing.spoils(func(string) fate { return refused })
+		id := b.topUp(b.user, "100")
+		b.awaitEvent(id, "move_refused")
+		if p := b.show(id); p.State != "received" || !strings.Contains(p.Reason, "409 conflict: not this one") {
+			t.Errorf("it is %s for %q", p.State, p.Reason)
+		}
+		d.next("alert.raised", "billing_refused")
+		b.panel("payments:read").shows("/console/", http.StatusOK, "refuses to reserve, capture or release 1 payment")
+		b.kill()
+		b.start()
+		b.billing.spoils(nil)
+		b.run("payments", "retry", id)
+		if p := b.await(id, "confirmed"); p.Reason != "" {
+			t.Errorf("reason %q", p.Reason)
+		}
+		d.next("alert.over", "billing_refused")
+		d.quiet()
+		b.money("900.00", "0.00", "100.00", "100.00")
+	})
 }
 
 // A billing that does not answer is left alone, payments wait without spending tries, and the
