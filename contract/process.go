@@ -86,46 +86,62 @@ func (c *command) Start(ctx context.Context) error {
 
 // serves waits until the adapter answers.
 func (c *command) serves(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, c.limit)
+	waiting, cancel := context.WithTimeout(ctx, c.limit)
 	defer cancel()
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
+	var why error // it does not serve
 	for {
-		if c.answers(ctx) {
+		err := c.answers(waiting)
+		if err == nil {
 			return nil
+		}
+		if waiting.Err() == nil || why == nil { // the end of the wait says nothing
+			why = err
 		}
 		select {
 		case <-tick.C:
 		case <-c.done:
 			return fmt.Errorf("adapter.start.command: it ended before it served: %w\n%s", c.err, c.log)
-		case <-ctx.Done():
-			return errors.Join(fmt.Errorf("adapter.start.command: it does not serve after %s\n%s", c.limit, c.log), c.Kill(context.WithoutCancel(ctx)))
+		case <-waiting.Done():
+			err := fmt.Errorf("adapter.start.command: it does not serve after %s: %w\n%s", c.limit, why, c.log)
+			if ctx.Err() != nil {
+				err = fmt.Errorf("adapter.start.command: it did not serve yet: %w", context.Cause(ctx))
+			}
+			return errors.Join(err, c.Kill(context.WithoutCancel(ctx)))
 		}
 	}
 }
 
-func (c *command) answers(ctx context.Context) bool {
+// answers returns why the adapter does not serve.
+func (c *command) answers(ctx context.Context) error {
 	if c.Start0.Ready == "" {
 		u, err := url.Parse(c.fill(c.notifyURL))
 		if err != nil {
-			return false
+			return fmt.Errorf("adapter.notify_url: %w", err)
 		}
 		conn, err := new(net.Dialer).DialContext(ctx, "tcp", u.Host)
 		if err != nil {
-			return false
+			return fmt.Errorf("adapter.notify_url: %w", err)
 		}
-		return conn.Close() == nil
+		return conn.Close()
 	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, c.fill(c.Start0.Ready), nil)
 	if err != nil {
-		return false
+		return fmt.Errorf("adapter.start.ready: %w", err)
 	}
 	res, err := c.client.Do(req)
 	if err != nil {
-		return false
+		return fmt.Errorf("adapter.start.ready: %w", err)
 	}
 	_, _ = io.Copy(io.Discard, io.LimitReader(res.Body, maxAnswer))
-	return res.Body.Close() == nil && res.StatusCode/100 == 2
+	if err := res.Body.Close(); err != nil {
+		return err
+	}
+	if res.StatusCode/100 != 2 {
+		return fmt.Errorf("adapter.start.ready: %s answers %s", req.URL, res.Status)
+	}
+	return nil
 }
 
 // Stop runs the command for it, or sends SIGTERM.

@@ -1,12 +1,14 @@
 package contract
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -234,7 +236,11 @@ func (p *payment) acknowledged() {
 				return true, ""
 			}
 		}
-		return false, fmt.Sprintf("%d tries, none answered 200: %+v", len(seen.Attempts), seen.Attempts)
+		var answers []string
+		for _, try := range seen.Attempts {
+			answers = append(answers, cmp.Or(try.Error, strconv.Itoa(try.Status)))
+		}
+		return false, fmt.Sprintf("none of %d answered 200: %s", len(answers), oneLine(strings.Join(answers, "; "), 400))
 	})
 }
 

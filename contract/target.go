@@ -394,6 +394,8 @@ func (a *AdapterTarget) faults(add func(key, why string)) {
 	switch template, err := integra.ParseNotifyTemplate(a.NotifyURL); {
 	case a.NotifyURL == "":
 		add("adapter.notify_url", "is missing: the address of notifications, with {id}, {amount} and {hash}")
+	case unknownVariable(a.NotifyURL) != "":
+		add("adapter.notify_url", unknownVariable(a.NotifyURL))
 	case err != nil && !strings.Contains(a.NotifyURL, "${"):
 		add("adapter.notify_url", err.Error())
 	case !strings.Contains(a.NotifyURL, "{id}") || !strings.Contains(a.NotifyURL, "{amount}"):
@@ -408,22 +410,32 @@ func (a *AdapterTarget) faults(add func(key, why string)) {
 		a.Partner.faults("adapter.partner", add)
 	}
 	if a.Start != nil {
-		if len(a.Start.Command) == 0 {
-			add("adapter.start.command", "is missing")
+		checkWords(add, "adapter.start.command", a.Start.Command)
+		for _, words := range a.Start.Before {
+			checkWords(add, "adapter.start.before", words)
 		}
-		if a.Start.Ready != "" && !strings.Contains(a.Start.Ready, "${") {
-			checkURL(add, "adapter.start.ready", a.Start.Ready)
+		if a.Start.Ready != "" {
+			checkFilledURL(add, "adapter.start.ready", a.Start.Ready)
 		}
 	}
 	if a.Start == nil && a.Process == nil && (len(a.Kill) > 0 || len(a.Stop) > 0) {
 		add("adapter.kill, adapter.stop", "are no good without adapter.start: a killed adapter must come back")
 	}
+	commands := map[string][]string{"adapter.stop": a.Stop, "adapter.kill": a.Kill, "adapter.hook." + opToken: a.Hook.Token}
+	for _, op := range operations {
+		commands["adapter.hook."+op] = a.Hook.command(op)
+	}
+	for key, words := range commands {
+		if len(words) > 0 {
+			checkWords(add, key, words)
+		}
+	}
 	if a.Reach != nil {
 		return
 	}
 	h := &a.Hook
-	if h.URL != "" && !strings.Contains(h.URL, "${") {
-		checkURL(add, "adapter.hook.url", h.URL)
+	if h.URL != "" {
+		checkFilledURL(add, "adapter.hook.url", h.URL)
 	}
 	for i, op := range h.Operations {
 		if !slices.Contains(operations, op) {
@@ -437,8 +449,8 @@ func (a *AdapterTarget) faults(add func(key, why string)) {
 			add(key, "is none of "+strings.Join(operations, ", "))
 		case verb == "":
 			add(key, "give one address: get, post or put")
-		case !strings.Contains(address, "${"):
-			checkURL(add, key, address)
+		default:
+			checkFilledURL(add, key, address)
 		}
 	}
 	maker := a.maker()
@@ -509,6 +521,40 @@ func (p Partner) faults(prefix string, add func(key, why string)) {
 		if _, err := integra.CipherByName(p.Cipher); err != nil {
 			add(prefix+".cipher", err.Error())
 		}
+	}
+}
+
+// checkWords looks at a command.
+func checkWords(add func(key, why string), key string, words []string) {
+	switch {
+	case len(words) == 0:
+		add(key, "is missing: a program and its arguments")
+	case strings.TrimSpace(words[0]) == "":
+		add(key, "begins with an empty word where the program must be named")
+	}
+}
+
+// variables are what the suite fills in.
+var variables = []string{"listen", "folder", "platform_url", "partner_path", "partner_hash", "partner_key", "cipher"}
+
+var smallVariable = regexp.MustCompile(`\$\{([^}]*)\}`)
+
+// unknownVariable says which variable of the text nobody fills in, or "".
+func unknownVariable(text string) string {
+	for _, m := range smallVariable.FindAllStringSubmatch(text, -1) {
+		if !slices.Contains(variables, m[1]) {
+			return fmt.Sprintf("%s is none of ${%s}", m[0], strings.Join(variables, "}, ${"))
+		}
+	}
+	return ""
+}
+
+// checkFilledURL looks at an address that may have variables.
+func checkFilledURL(add func(key, why string), key, text string) {
+	if why := unknownVariable(text); why != "" {
+		add(key, why)
+	} else if !strings.Contains(text, "${") {
+		checkURL(add, key, text)
 	}
 }
 

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -86,6 +87,7 @@ func TestBadInput(t *testing.T) {
 		{"no address of a stand-in", adapter(hook, ""), []string{"--platform", "nonsense"}, "--platform: "},
 		{"an adapter that is not there", strings.Replace(adapter(hook, ""), nothing.URL, "http://127.0.0.1:1", 1), nil, "adapter.notify_url: nobody answers at 127.0.0.1:1"},
 		{"a start that fails", "adapter:\n  notify_url: http://${listen}/{id}/{amount}\n  users: adopt\n  start: {command: [sh, -c, 'echo no port; exit 4']}\n  hook: " + hook, nil, "adapter.start.command: it ended before it served: exit status 4\nno port"},
+		{"a start that never serves", "limits: {start: 200ms}\nadapter:\n  notify_url: http://${listen}/{id}/{amount}\n  users: adopt\n  start: {command: [sleep, '60'], ready: '" + nothing.URL + "/up'}\n  hook: " + hook, nil, "it does not serve after 200ms: adapter.start.ready: " + nothing.URL + "/up answers 404"},
 		{"a platform that nobody serves", "platform: {integra: {url: 'http://127.0.0.1:1', partner: {hash: c9cb3d6a7f7b802f170ca8a166c1375e, key: k, path: p}}}", nil, "platform.integra.url: nobody answers at 127.0.0.1:1"},
 		{"checks of another kind", "platform: {integra: {url: '" + nothing.URL + "', partner: {hash: c9cb3d6a7f7b802f170ca8a166c1375e, key: k, path: p}}}", []string{"--only", "INT-CRASH"}, "another kind of target"},
 	} {
@@ -194,6 +196,27 @@ func TestInterrupted(t *testing.T) {
 		if err != nil || !strings.Contains(string(text), want) {
 			t.Errorf("%s: %v; no %q in\n%s", filepath.Base(name), err, want, text)
 		}
+	}
+}
+
+// Ctrl-C while the adapter starts is not taken for one that does not serve.
+func TestInterruptedStart(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancelCause(t.Context())
+	ready := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		cancel(errors.New("interrupt"))
+		w.WriteHeader(http.StatusServiceUnavailable)
+	}))
+	t.Cleanup(ready.Close)
+	file := filepath.Join(t.TempDir(), "target.yaml")
+	text := "adapter:\n  notify_url: http://${listen}/{id}/{amount}\n  users: adopt\n  start: {command: [sleep, '60'], ready: '" + ready.URL + "'}\n  hook: {adopt: ['true'], deposit: ['true'], balance: ['true']}\n"
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var out, errs bytes.Buffer
+	code := run(ctx, []string{"run", "--target", file}, &out, &errs)
+	if code != exitError || !strings.Contains(errs.String(), "it did not serve yet: interrupt") || strings.Contains(errs.String(), "30s") {
+		t.Errorf("exit code %d\n%s", code, errs.String())
 	}
 }
 
