@@ -87,11 +87,11 @@ type audited struct {
 	store *Store
 }
 
-// write also keeps in mind whether the database takes writes, for Ping.
+// write also keeps in mind when the database took no writes, for Ping.
 func (e audited) write(ctx context.Context, fn func(tx) error) error {
 	err := e.audit(ctx, fn)
-	if err == nil || e.shut(err) {
-		e.store.shut.Store(err != nil)
+	if err != nil && e.shut(err) {
+		e.store.shut.Store(e.store.cfg.Now().UnixMicro())
 	}
 	return err
 }

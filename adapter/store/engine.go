@@ -23,8 +23,8 @@ type engine interface {
 	// blames reports whether err, from write, is about the rows written and not about the
 	// database: the same rows will fail again, other rows will not.
 	blames(err error) bool
-	// shut reports whether err, from write, says that the database takes no writes at all: its
-	// disk is full, it is read-only, its file is gone.
+	// shut reports whether err, from write, says that the database takes no writes: its disk is
+	// full, it is read-only.
 	shut(err error) bool
 	// unique reports whether err is the violation of a unique index.
 	unique(err error) bool

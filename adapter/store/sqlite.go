@@ -337,7 +337,7 @@ func (e *sqliteEngine) blames(err error) bool {
 func (e *sqliteEngine) shut(err error) bool {
 	var se *sqlite.Error
 	if !errors.As(err, &se) {
-		return errors.Is(err, errGone)
+		return false
 	}
 	switch se.Code() & 0xff {
 	case sqlite3.SQLITE_FULL, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB:

@@ -67,8 +67,8 @@ type Store struct {
 	sql       statements
 	committer committer
 	wake      chan struct{}
-	shut      atomic.Bool // the database took no writes when it was last tried
-	exclusive sync.Map    // names under which Exclusive runs something
+	shut      atomic.Int64 // when the database last took no writes, in Unix microseconds; 0 for never
+	exclusive sync.Map     // names under which Exclusive runs something
 }
 
 // Open opens a database, which must be of this program's version: otherwise ErrMigrations,
@@ -220,12 +220,20 @@ func (s *Store) Wake() <-chan struct{} { return s.wake }
 // connection that shows the others that this process lives was lost.
 func (s *Store) Owner() int64 { return s.db.owner() }
 
-// Ping reports whether the database answers and takes writes: after a write that failed since
-// it takes none, it tries one.
+// shutFor is how long a database that took no writes is not ready. On a full disk a small write
+// can succeed between two that do not, so one alone says nothing.
+const shutFor = 10 * time.Second
+
+// Ping reports whether the database answers and takes writes. Some time after the last one that
+// it did not take, Ping tries one.
 func (s *Store) Ping(ctx context.Context) error {
 	var n int64
-	if err := one(ctx, s.db, `SELECT digits FROM book`, nil, &n); err != nil || !s.shut.Load() {
+	last := s.shut.Load()
+	if err := one(ctx, s.db, `SELECT digits FROM book`, nil, &n); err != nil || last == 0 {
 		return err
+	}
+	if since := s.cfg.Now().Sub(time.UnixMicro(last)); since >= 0 && since < shutFor {
+		return errors.New("a write failed a moment ago; the log says why")
 	}
 	err := s.db.write(ctx, func(t tx) error {
 		t.add(&stmt{sql: `UPDATE book SET digits = digits`})
@@ -234,6 +242,7 @@ func (s *Store) Ping(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("nothing can be written: %w", err)
 	}
+	s.shut.CompareAndSwap(last, 0)
 	return nil
 }
 
