@@ -209,10 +209,20 @@ func (p *payment) becomes(state string) {
 	p.u.t.until(p.u.t.env.limits.Settle, "the payment "+state+" at Integra", func() (bool, string) {
 		seen := p.seen()
 		if seen.State != state && seen.State != "unconfirmed" {
-			p.u.t.fail("the payment "+state+" at Integra", seen.State+" "+seen.Reason)
+			p.u.t.fail("the payment "+state+" at Integra", strings.TrimSuffix(seen.State+": "+seen.Reason, ": ")+refusals(p.calls(integra.ConfirmPayment)))
 		}
 		return seen.State == state, seen.State
 	})
+}
+
+// refusals says what the platform had against calls: mostly the cause of all that follows.
+func refusals(calls []entry) (text string) {
+	for i := range calls {
+		if v := calls[i].Verdict; !v.OK && v.Detail != "" {
+			text += fmt.Sprintf("; before that %s was refused: %s", calls[i].Method, oneLine(v.Detail, 200))
+		}
+	}
+	return text
 }
 
 func (p *payment) confirmed() { p.becomes("confirmed") }
