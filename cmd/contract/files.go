@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 
 	"github.com/partnerkit/partnerkit/contract"
 	"github.com/partnerkit/partnerkit/contract/report"
@@ -40,9 +41,21 @@ func (c *runCmd) files() (reportFiles, error) {
 		if err != nil {
 			return nil, errors.Join(fmt.Errorf("%s: %w", f.flag, err), files.close())
 		}
+		if files.have(file) {
+			return nil, errors.Join(fmt.Errorf("%s: %s is the file of another report already", f.flag, f.name), file.Close(), files.close())
+		}
 		files = append(files, &reportFile{file: file, format: f.format, made: errors.Is(missing, os.ErrNotExist)})
 	}
 	return files, nil
+}
+
+// have tells whether a report goes to the file already; a device may take several.
+func (files reportFiles) have(file *os.File) bool {
+	info, err := file.Stat()
+	return err == nil && info.Mode().IsRegular() && slices.ContainsFunc(files, func(f *reportFile) bool {
+		other, err := f.file.Stat()
+		return err == nil && os.SameFile(info, other)
+	})
 }
 
 func (files reportFiles) write(r *contract.Report) error {

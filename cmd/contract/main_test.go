@@ -49,6 +49,7 @@ func TestExplain(t *testing.T) {
 func TestBadInput(t *testing.T) {
 	t.Parallel()
 	const hook = `{adopt: ["true"], deposit: ["true"], balance: [HOOK]}`
+	one := filepath.Join(t.TempDir(), "report")
 	nothing := httptest.NewServer(http.NotFoundHandler())
 	t.Cleanup(nothing.Close)
 	page := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("<html>Log in</html>")) }))
@@ -87,6 +88,7 @@ func TestBadInput(t *testing.T) {
 		{"no address of a stand-in", adapter(hook, ""), []string{"--platform", "nonsense"}, "--platform: "},
 		{"an adapter that is not there", strings.Replace(adapter(hook, ""), nothing.URL, "http://127.0.0.1:1", 1), nil, "adapter.notify_url: nobody answers at 127.0.0.1:1"},
 		{"a start that fails", "adapter:\n  notify_url: http://${listen}/{id}/{amount}\n  users: adopt\n  start: {command: [sh, -c, 'echo no port; exit 4']}\n  hook: " + hook, nil, "adapter.start.command: it ended before it served: exit status 4\nno port"},
+		{"two reports in one file", adapter(hook, ""), []string{"--json", one, "--html", one}, "--html: " + one + " is the file of another report already"},
 		{"a start that never serves", "limits: {start: 200ms}\nadapter:\n  notify_url: http://${listen}/{id}/{amount}\n  users: adopt\n  start: {command: [sleep, '60'], ready: '" + nothing.URL + "/up'}\n  hook: " + hook, nil, "it does not serve after 200ms: adapter.start.ready: " + nothing.URL + "/up answers 404"},
 		{"a platform that nobody serves", "platform: {integra: {url: 'http://127.0.0.1:1', partner: {hash: c9cb3d6a7f7b802f170ca8a166c1375e, key: k, path: p}}}", nil, "platform.integra.url: nobody answers at 127.0.0.1:1"},
 		{"checks of another kind", "platform: {integra: {url: '" + nothing.URL + "', partner: {hash: c9cb3d6a7f7b802f170ca8a166c1375e, key: k, path: p}}}", []string{"--only", "INT-CRASH"}, "another kind of target"},
