@@ -320,6 +320,7 @@ func refundChecks() []Check {
 				u, p := paid(t)
 				second := u.topUp("50")
 				second.confirmed()
+				u.has("850", "150") // now the adapter knows as well
 				u.refund(p.id, "100", t.fresh())
 				u.has("950", "50")
 			},
@@ -358,6 +359,7 @@ func refundChecks() []Check {
 				u, p := paid(t)
 				second := u.topUp("50")
 				second.confirmed()
+				u.has("850", "150") // now the adapter knows as well
 				u.refund(p.id, "100", t.fresh())
 				u.refund(second.id, "50", t.fresh())
 				u.has("1000", "0")

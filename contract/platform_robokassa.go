@@ -246,7 +246,7 @@ func cardChecks() []Check {
 			})
 		}
 	}
-	return append(checks, Check{
+	checks = append(checks, Check{
 		Title: Text{"A card that has paid pays again by CoFPayment, with its Token signed", "Карта, которой платили, платит снова через CoFPayment, если Token подписан"},
 		Run: func(t *T) {
 			s := t.shop(nil)
@@ -261,6 +261,32 @@ func cardChecks() []Check {
 			t.cardPage(r.Fields().Encode(), robokassa.CodeSignature)
 		},
 	})
+	return append(checks, receiptChecks()...)
+}
+
+// receiptChecks are those of a Receipt that is not signed as it was sent.
+func receiptChecks() []Check {
+	const receipt = `{"items":[{"name":"product","quantity":1,"sum":8.96,"tax":"none"}]}`
+	once := url.QueryEscape(receipt)
+	twice := url.QueryEscape(once)
+	pays := func(t *T, sent, signed string, want robokassa.Code) {
+		s := t.shop(nil)
+		r := s.request("8.96")
+		r.Receipt = signed
+		r.Signature = r.Signed(robokassa.MD5, shopPassword1).Signature
+		r.Receipt = sent
+		t.page(r.Fields().Encode(), want)
+	}
+	return []Check{
+		{
+			Title:    Text{"A receipt that arrives encoded twice may be signed in plain JSON", "Receipt, который пришёл закодированным дважды, может быть подписан незакодированным JSON"},
+			Severity: Should, Run: func(t *T) { pays(t, twice, receipt, 0) },
+		},
+		{
+			Title: Text{"A receipt that arrives encoded once and is signed encoded twice is code 29", "Receipt пришёл закодированным один раз, а подписан закодированный дважды — код 29"},
+			Run:   func(t *T) { pays(t, once, twice, robokassa.CodeSignature) },
+		},
+	}
 }
 
 var pageCode = regexp.MustCompile(`>\s*([0-9]{2})\s*<`)
@@ -1049,5 +1075,14 @@ func holdChecks() []Check {
 			},
 		})
 	}
+	checks = append(checks, Check{Title: Text{"A hold that is confirmed cannot be let go", "Подтверждённый холд снять нельзя"}, Run: func(t *T) {
+		s := held(t)
+		act(s, "Confirm", "100.00")
+		s.result.wait(1)
+		if act(s, "Cancel", "") {
+			t.fail("success: false", "success: true")
+		}
+		reaches(s, 100)
+	}})
 	return numbered("PR-HOLD", "Robokassa §8.2", []Need{NeedRobo, NeedControl, NeedWrite}, checks)
 }

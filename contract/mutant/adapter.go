@@ -42,6 +42,8 @@ type Adapter struct {
 	life *life
 	died error
 	last map[string]string // what a defect wrongly remembers, by defect and name
+
+	lingers chan struct{} // closed when another one lingers too; nil while nobody does
 }
 
 // disk is what the adapter has stored.
@@ -369,12 +371,27 @@ func (a *Adapter) reserve(p *payment) {
 	}
 }
 
-// linger is the defect of those who look, and act upon it later. It wants mu held, and lets
-// others in meanwhile.
+// linger is the defect of those who look, and act upon it later: once another one has looked,
+// or nobody comes for a while. It wants mu held, and lets others in meanwhile.
 func (a *Adapter) linger() {
+	if other := a.lingers; other != nil {
+		a.lingers = nil
+		close(other)
+		return
+	}
+	another := make(chan struct{})
+	a.lingers = another
 	a.mu.Unlock()
-	time.Sleep(60 * time.Millisecond)
+	alone := time.NewTimer(500 * time.Millisecond)
+	select {
+	case <-another:
+	case <-alone.C:
+	}
+	alone.Stop()
 	a.mu.Lock()
+	if a.lingers == another {
+		a.lingers = nil
+	}
 }
 
 // pay makes the call that the payment is about.

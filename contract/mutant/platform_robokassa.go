@@ -263,6 +263,7 @@ func robokassaSignatures(add adding) {
 		return sorted(strings.ToLower)(shp)
 	}))
 	add("receipts-as-sent", "Takes a receipt only as it was sent", shut, under(func(l *robokassa.Leniency) { l.ReceiptDecodings = 0 }))
+	add("receipts-decoded-once", "Decodes a receipt once at most", shut, under(func(l *robokassa.Leniency) { l.ReceiptDecodings = 1 }))
 	add("receipts-decoded", "Takes a receipt only decoded", shut, reads(func(r *robokassa.Request) {
 		for range 2 {
 			if plain, err := url.QueryUnescape(r.Receipt); err == nil && strings.HasPrefix(r.Receipt, "%") {
@@ -291,7 +292,7 @@ func robokassaSignatures(add adding) {
 		return accepted(r, robokassa.DefaultLeniency(), p)
 	}))
 	add("encoded-urls", "Accepts addresses that are signed encoded, as before June 2025", open, accepts(robokassa.Leniency{EncodedURLs: true, ReceiptDecodings: 2, UnsignedCurrency: true, BytewiseShp: true}, nil))
-	add("encoded-receipts", "Accepts a raw receipt that is signed encoded", open, accepts(robokassa.DefaultLeniency(), func(r robokassa.Request, s shop) bool {
+	add("encoded-receipts", "Accepts a receipt that is signed more encoded than it was sent", open, accepts(robokassa.DefaultLeniency(), func(r robokassa.Request, s shop) bool {
 		r.Receipt = url.QueryEscape(r.Receipt)
 		return r.Verify(robokassa.DefaultLeniency(), s.hash(r.IsTest), s.password1(r.IsTest)) == nil
 	}))
@@ -836,9 +837,9 @@ func robokassaHolds(add adding) {
 	for _, path := range []string{"Confirm", "Cancel"} {
 		add(path+"-does-nothing", "Answers "+path+" with yes and does nothing", both, held(path, func(m *message) { says(m, true) }))
 		add(path+"-refuses", "Carries "+path+" out and says no", both, held(path, func(m *message) { m.pass(); says(m, false) }))
+		add(path+"-always-yes", "Answers "+path+" always with yes", both, held(path, func(m *message) { m.pass(); says(m, true) }))
 		add(path+"-answers-json", "Answers "+path+" with an object", "Shops cannot read it", held(path, func(m *message) { m.says(http.StatusOK, "application/json", `{"success":true}`) }))
 	}
-	add("confirm-always-yes", "Answers Confirm always with yes", both, held("Confirm", func(m *message) { m.pass(); says(m, true) }))
 	// sum confirms another sum than is asked for.
 	sum := func(change func(sum string) string) wrap {
 		return held("Confirm", func(m *message) {
