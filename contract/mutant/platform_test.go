@@ -56,8 +56,11 @@ func TestHonestPlatform(t *testing.T) {
 // spare is one of how many mutants that no check needs is tried without -every.
 const spare = 10
 
+// early are mutants that checks with generated arguments catch by the first of them.
+var early = map[string]string{"PA-INPUT-01": "pa-no-upper-limits", "PA-INPUT-02": "pa-default-amount"}
+
 // Every check catches a mutant: it is tried with the one of its mutants that the fewest others
-// catch. With -every, every other mutant is caught by a check as well, else a sample of them.
+// catch, or an early one. With -every, every other mutant is caught by a check as well, else a sample of them.
 func TestPlatformsAreCaught(t *testing.T) {
 	t.Parallel()
 	if *judge {
@@ -67,6 +70,9 @@ func TestPlatformsAreCaught(t *testing.T) {
 	by := map[string]int{} // check: index of the defect
 	for i, d := range defects {
 		for _, id := range d.Catch {
+			if name := early[id]; name != "" && name != d.ID {
+				continue
+			}
 			if best, ok := by[id]; !ok || len(d.Catch) < len(defects[best].Catch) {
 				by[id] = i
 			}
