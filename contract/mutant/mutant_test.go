@@ -143,7 +143,7 @@ func TestTableIsCurrent(t *testing.T) {
 	b.WriteString("# Mutants\n\nThe contract suite is tested with adapters and platforms that have exactly one deliberate defect each\n" +
 		"(package `contract/mutant`). Each must be caught by the checks beside it, and each check must catch one.\n" +
 		"A mutant of a platform is the stand-in behind a layer that changes, swallows, repeats or invents a message.\n\n" +
-		"This table is written by `go test ./contract/mutant -run TestTableIsCurrent -update`; the tests of that package prove it.\n")
+		"This table is written by `go test ./contract/mutant -run TestTableIsCurrent -update`; the tests of that package prove it, those with -every all of it.\n")
 	adapters, platforms := mutant.Adapters(), mutant.Platforms()
 	fmt.Fprintf(&b, "\n## Adapters: %d\n\n| defect | what it does | caught by |\n|---|---|---|\n", len(adapters))
 	for _, d := range adapters {
