@@ -19,9 +19,10 @@ help: ## list the targets
 build: ## build the binaries into bin/, static, with the version stamped
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/ ./cmd/...
 
+# Built, for "go run" calls Ctrl-C an error.
 .PHONY: run
 run: build ## start stand-in and adapter, print the links and stay until Ctrl-C
-	@$(GO) run ./internal/demo run
+	@$(GO) build -o var/demo ./internal/demo && var/demo run
 
 .PHONY: demo
 demo: build ## the main job without a person: prints each exchange and checks the books
