@@ -42,7 +42,7 @@ func (p *passing) answered(res *http.Response) {
 	p.mu.Lock()
 	p.response = res
 	p.mu.Unlock()
-	if res.StatusCode == http.StatusSwitchingProtocols {
+	if res.StatusCode == http.StatusSwitchingProtocols || res.Body == http.NoBody { // the header is all
 		p.end(nil)
 		return
 	}
