@@ -81,16 +81,13 @@ func (o *order) save() savedOrder {
 		Created: o.created, Finished: o.finished, Lifetime: o.lifetime, Size: o.size,
 		Status: o.status, History: o.history, Payway: o.payway, OutCurr: o.outCurr,
 		Orig: o.quote.orig, In: o.quote.in, InFee: o.quote.inFee, Out: o.quote.out, OutFee: o.quote.outFee,
-		News: o.news, Try: o.pending.try, Since: o.pending.since,
+		News: o.news, Try: o.pending.try, Since: o.pending.since, Resend: o.resend.Due(),
 	}
 	if r := o.quote.rate; r != nil {
 		s.Rate, s.Divides = &r.value, r.divides
 	}
-	if o.expiry != nil && o.code == nil {
+	if o.code == nil {
 		s.Expiry = o.expiry.Due()
-	}
-	if o.resend != nil {
-		s.Resend = o.resend.Due()
 	}
 	return s
 }

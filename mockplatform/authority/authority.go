@@ -23,7 +23,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"math/big"
 	"net"
 	"os"
 	"path/filepath"
@@ -51,12 +50,7 @@ func New(domains []string, now time.Time) (*Authority, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make a key: %w", err)
 	}
-	serial, err := newSerial()
-	if err != nil {
-		return nil, err
-	}
 	template := &x509.Certificate{
-		SerialNumber:          serial,
 		Subject:               pkix.Name{CommonName: "partnerkit mockplatform CA", Organization: []string{"for development only"}},
 		NotBefore:             now.Add(-skew),
 		NotAfter:              now.Add(lifetime),
@@ -81,14 +75,6 @@ func New(domains []string, now time.Time) (*Authority, error) {
 		return nil, fmt.Errorf("read the authority back: %w", err)
 	}
 	return &Authority{cert, key}, nil
-}
-
-func newSerial() (*big.Int, error) {
-	serial, err := rand.Int(rand.Reader, new(big.Int).Lsh(big.NewInt(1), 127))
-	if err != nil {
-		return nil, fmt.Errorf("make a serial number: %w", err)
-	}
-	return serial, nil
 }
 
 // Open returns the authority that a file keeps. Where there is no file, or its authority has
@@ -192,14 +178,9 @@ func (a *Authority) Server(names []string, now time.Time) (*tls.Config, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make a key: %w", err)
 	}
-	serial, err := newSerial()
-	if err != nil {
-		return nil, err
-	}
 	template := &x509.Certificate{
-		SerialNumber: serial,
-		Subject:      pkix.Name{CommonName: "partnerkit mockplatform"},
-		NotBefore:    now.Add(-skew), NotAfter: now.Add(serverLifetime),
+		Subject:   pkix.Name{CommonName: "partnerkit mockplatform"},
+		NotBefore: now.Add(-skew), NotAfter: now.Add(serverLifetime),
 		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
 		DNSNames:    append([]string{"localhost"}, names...),
 		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1), net.IPv6loopback},

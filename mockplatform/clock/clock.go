@@ -135,8 +135,11 @@ type Timer struct {
 	run   func()
 }
 
-// Due is when the timer runs or ran, in virtual time.
+// Due is when the timer runs or ran, in virtual time; the zero time where there is none, for nil.
 func (t *Timer) Due() time.Time {
+	if t == nil {
+		return time.Time{}
+	}
 	t.clock.mu.Lock()
 	defer t.clock.mu.Unlock()
 	return t.due

@@ -9,7 +9,6 @@ import (
 
 	wire "github.com/partnerkit/partnerkit/contract/integra"
 	"github.com/partnerkit/partnerkit/contract/money"
-	"github.com/partnerkit/partnerkit/mockplatform/clock"
 )
 
 // saved is the platform as a file keeps it. Sums are kopecks. What is on its way when it is
@@ -142,7 +141,7 @@ func (p *payment) save() savedPayment {
 	s := savedPayment{
 		ID: p.id, Number: p.number, Kind: p.kind, Amount: p.amount.Minor(), Bonus: p.bonus.Minor(), Credited: p.credited.Minor(),
 		State: p.state, Created: p.created, Settled: p.settled, Attempts: slices.Clone(p.attempts),
-		Expiry: dueOf(p.expiry), Retry: dueOf(p.retry),
+		Expiry: p.expiry.Due(), Retry: p.retry.Due(),
 	}
 	if d := p.decline; d != nil {
 		s.Decline = &savedDecline{d.reason, d.code, d.link, d.expired}
@@ -154,13 +153,6 @@ func (p *payment) save() savedPayment {
 		}
 	}
 	return s
-}
-
-func dueOf(t *clock.Timer) time.Time {
-	if t == nil {
-		return time.Time{}
-	}
-	return t.Due()
 }
 
 // ErrState is text that Save did not write.

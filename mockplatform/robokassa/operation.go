@@ -123,7 +123,7 @@ func (o *operation) view() Operation {
 		Delivered: o.result.done, Tries: o.result.tries, Request: o.request,
 		Methods: o.methods, History: slices.Clone(o.history),
 	}
-	if o.result.timer != nil && !o.result.done {
+	if !o.result.done {
 		view.NextTry = o.result.timer.Due()
 	}
 	return view

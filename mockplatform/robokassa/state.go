@@ -10,7 +10,6 @@ import (
 
 	"github.com/partnerkit/partnerkit/contract/money"
 	wire "github.com/partnerkit/partnerkit/contract/robokassa"
-	"github.com/partnerkit/partnerkit/mockplatform/clock"
 )
 
 // saved is the platform as a file keeps it. A message that is on its way when it is saved is
@@ -85,13 +84,6 @@ func (s savedAmount) amount() (money.Amount, error) {
 	return money.New(s.Minor, c), err
 }
 
-func dueOf(t *clock.Timer) time.Time {
-	if t == nil {
-		return time.Time{}
-	}
-	return t.Due()
-}
-
 // Save takes the state of this moment, passwords included; write is for afterwards, and
 // returns it as Load wants it.
 func (p *Platform) Save() (write func() ([]byte, error)) {
@@ -122,14 +114,14 @@ func (p *Platform) copy() *saved {
 		s.Invoices = append(s.Invoices, savedInvoice{i.operation.guid, i.kind, i.asked, i.deactivated, i.modified, i.payments})
 	}
 	for _, r := range p.refunds {
-		s.Refunds = append(s.Refunds, savedRefund{r.id, r.of.guid, r.label, saveAmount(r.amount), dueOf(r.timer)})
+		s.Refunds = append(s.Refunds, savedRefund{r.id, r.of.guid, r.label, saveAmount(r.amount), r.timer.Due()})
 	}
 	slices.SortFunc(s.Refunds, func(a, b savedRefund) int { return cmp.Compare(a.ID, b.ID) })
 	return s
 }
 
 func (d *delivery) save() savedDelivery {
-	return savedDelivery{d.news, d.tries, d.state, d.done, dueOf(d.timer)}
+	return savedDelivery{d.news, d.tries, d.state, d.done, d.timer.Due()}
 }
 
 func (o *operation) save() savedOperation {
@@ -138,7 +130,7 @@ func (o *operation) save() savedOperation {
 		Sum: saveAmount(o.sum), Roubles: saveAmount(o.roubles), Fee: saveAmount(o.fee), Refunded: saveAmount(o.refunded),
 		Receipt: o.receipt, State: o.state, History: o.history, Created: o.created, Changed: o.changed, Expires: o.expires, Expired: o.expired,
 		Method: o.method.Label, Email: o.email, Account: o.account, OpKey: o.opKey, RRN: o.rrn, Failure: o.failure,
-		Timer: dueOf(o.timer), Result: o.result.save(), Notice: o.notice.save(),
+		Timer: o.timer.Due(), Result: o.result.save(), Notice: o.notice.save(),
 	}
 	for _, m := range o.methods {
 		s.Methods = append(s.Methods, m.Label)
