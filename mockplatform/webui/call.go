@@ -46,6 +46,23 @@ func (h *handler) call(ctx context.Context, method, path string, in, out any) *p
 	return nil
 }
 
+// submitted does what the form of a page asks for, if one was sent, and sends the browser on to
+// the page that do names. Otherwise done is false, and why says what is wrong with the form.
+func submitted(w http.ResponseWriter, r *http.Request, do func(url.Values) (next string, why *problem)) (form url.Values, why *problem, done bool) {
+	if r.Method != http.MethodPost {
+		return nil, nil, false
+	}
+	if form, why = readForm(w, r); why != nil {
+		return form, why, false
+	}
+	next, why := do(form)
+	if why != nil {
+		return form, why, false
+	}
+	seeOther(w, next)
+	return form, nil, true
+}
+
 // readForm reads what a form of a page sends.
 func readForm(w http.ResponseWriter, r *http.Request) (url.Values, *problem) {
 	r.Body = http.MaxBytesReader(w, r.Body, maxForm)

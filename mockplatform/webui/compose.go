@@ -62,12 +62,10 @@ func (h *handler) compose(w http.ResponseWriter, r *http.Request) {
 		p.Method = string(wire.Hello)
 	}
 	if r.Method == http.MethodPost {
-		r.Body = http.MaxBytesReader(w, r.Body, maxForm)
-		if err := r.ParseForm(); err != nil {
-			p.Problem = &problem{Status: http.StatusBadRequest, Detail: err.Error()}
-		} else {
-			p.Method, p.Hash, p.Args = r.PostForm.Get("method"), r.PostForm.Get("hash"), r.PostForm.Get("args")
-			p.Problem = h.send(r, p, r.PostForm.Get("do") == "send")
+		form, why := readForm(w, r)
+		if p.Problem = why; why == nil {
+			p.Method, p.Hash, p.Args = form.Get("method"), form.Get("hash"), form.Get("args")
+			p.Problem = h.send(r, p, form.Get("do") == "send")
 		}
 	}
 	if p.Args == "" {

@@ -91,16 +91,11 @@ type setting struct {
 
 func (h *handler) controls(w http.ResponseWriter, r *http.Request) {
 	p := &controlsPage{frame: h.frame(h.view(w, r), "controls")}
-	if r.Method == http.MethodPost {
-		r.Body = http.MaxBytesReader(w, r.Body, maxForm)
-		if err := r.ParseForm(); err != nil {
-			p.Problem = &problem{Status: http.StatusBadRequest, Detail: err.Error()}
-		} else if p.Problem = h.control(r); p.Problem == nil {
-			seeOther(w, p.after(r))
-			return
-		}
-		p.Rule = r.PostForm.Get("rule")
+	form, why, done := submitted(w, r, func(url.Values) (string, *problem) { return p.after(r), h.control(r) })
+	if done {
+		return
 	}
+	p.Rule, p.Problem = form.Get("rule"), why
 	p.Clock = h.Clock.State()
 	for path, into := range map[string]any{
 		"/faults":    &p.Faults,

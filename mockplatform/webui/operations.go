@@ -72,21 +72,12 @@ func (h *handler) operations(w http.ResponseWriter, r *http.Request) {
 		h.live(w, r, view, "operations-live", func(view page.View) page.Page { return h.operationsPage(view) })
 		return
 	}
-	var why *problem
-	amount := ""
-	if r.Method == http.MethodPost {
-		var form url.Values
-		if form, why = readForm(w, r); why == nil {
-			amount = form.Get("amount")
-			why = h.operate(r, form)
-		}
-		if why == nil {
-			seeOther(w, view.With())
-			return
-		}
+	form, why, done := submitted(w, r, func(form url.Values) (string, *problem) { return view.With(), h.operate(r, form) })
+	if done {
+		return
 	}
 	p := h.operationsPage(view)
-	p.Amount = amount
+	p.Amount = form.Get("amount")
 	if p.Problem = why; why == nil && p.Missing {
 		why = &problem{Status: http.StatusNotFound}
 	}

@@ -56,17 +56,12 @@ func (h *handler) orders(w http.ResponseWriter, r *http.Request) {
 		h.live(w, r, view, "orders-live", func(view page.View) page.Page { return h.ordersPage(view) })
 		return
 	}
-	var why *problem
-	if r.Method == http.MethodPost {
-		var form url.Values
-		if form, why = readForm(w, r); why == nil {
-			why = h.call(r.Context(), http.MethodPost, "/anymoney/orders/"+url.PathEscape(form.Get("id"))+"/status",
-				map[string]string{"merchant": form.Get("owner"), "status": form.Get("status")}, nil)
-		}
-		if why == nil {
-			seeOther(w, view.With())
-			return
-		}
+	_, why, done := submitted(w, r, func(form url.Values) (string, *problem) {
+		return view.With(), h.call(r.Context(), http.MethodPost, "/anymoney/orders/"+url.PathEscape(form.Get("id"))+"/status",
+			map[string]string{"merchant": form.Get("owner"), "status": form.Get("status")}, nil)
+	})
+	if done {
+		return
 	}
 	p := h.ordersPage(view)
 	if p.Problem = why; why == nil && p.Missing {

@@ -3,6 +3,7 @@ package webui
 import (
 	"cmp"
 	"net/http"
+	"net/url"
 	"slices"
 
 	"github.com/partnerkit/partnerkit/internal/page"
@@ -30,23 +31,16 @@ func (h *handler) users(w http.ResponseWriter, r *http.Request) {
 		h.live(w, r, view, "users-live", func(view page.View) page.Page { return h.usersPage(view) })
 		return
 	}
-	p := &usersPage{}
-	if r.Method == http.MethodPost {
-		form, why := readForm(w, r)
-		if why == nil {
-			p.Amount = form.Get("amount")
-			why = h.call(r.Context(), http.MethodPost, "/integra/users/"+form.Get("user")+"/topups",
-				map[string]string{"amount": p.Amount, "via": cmp.Or(form.Get("via"), string(integra.ViaPartner))}, nil)
-		}
-		if why == nil {
-			seeOther(w, view.With("user", form.Get("user")))
-			return
-		}
-		p.Problem = why
+	form, why, done := submitted(w, r, func(form url.Values) (string, *problem) {
+		return view.With("user", form.Get("user")), h.call(r.Context(), http.MethodPost, "/integra/users/"+url.PathEscape(form.Get("user"))+"/topups",
+			map[string]string{"amount": form.Get("amount"), "via": cmp.Or(form.Get("via"), string(integra.ViaPartner))}, nil)
+	})
+	if done {
+		return
 	}
-	shown := h.usersPage(view)
-	shown.Amount, shown.Problem = p.Amount, p.Problem
-	h.render(w, p.Problem, "users", shown)
+	p := h.usersPage(view)
+	p.Amount, p.Problem = form.Get("amount"), why
+	h.render(w, why, "users", p)
 }
 
 func (h *handler) usersPage(view page.View) *usersPage {

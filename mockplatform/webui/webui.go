@@ -153,9 +153,7 @@ type detail struct {
 }
 
 func (h *handler) serve(w http.ResponseWriter, r *http.Request) {
-	view := site.View(w, r, h.Clock.Now())
-	state := h.Clock.State()
-	view.Still = state.Frozen || state.Rate != 1
+	view := h.view(w, r)
 	if r.URL.Query().Has(page.LiveParam) {
 		h.live(w, r, view, "live", func(view page.View) page.Page { return h.journal(view) })
 		return
