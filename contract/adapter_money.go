@@ -295,6 +295,13 @@ func refundChecks() []Check {
 		u.has("900", "100")
 		return u, p
 	}
+	// another makes one of 50 after it.
+	another := func(u *User) *payment {
+		p := u.topUp("50")
+		p.confirmed()
+		u.has("850", "150") // now the adapter knows as well
+		return p
+	}
 	return []Check{
 		{
 			ID: "INT-REFUND-01", Title: Text{"A refund takes from the platform and gives to the user, once", "Возврат снимает с платформы и отдаёт пользователю, один раз"},
@@ -318,9 +325,7 @@ func refundChecks() []Check {
 			Clause: clauseRefund, Needs: refund, Users: []string{"1000"},
 			Run: func(t *T) {
 				u, p := paid(t)
-				second := u.topUp("50")
-				second.confirmed()
-				u.has("850", "150") // now the adapter knows as well
+				another(u)
 				u.refund(p.id, "100", t.fresh())
 				u.has("950", "50")
 			},
@@ -339,8 +344,7 @@ func refundChecks() []Check {
 			Clause: clauseRefund, Needs: refund, Users: []string{"1000"},
 			Run: func(t *T) {
 				u, p := paid(t)
-				u.topUp("50").confirmed()
-				u.has("850", "150")
+				another(u)
 				if u.refund(p.id, "100.01", t.fresh()) {
 					t.fail("the adapter refusing", "the adapter said yes")
 				}
@@ -357,9 +361,7 @@ func refundChecks() []Check {
 			Clause: clauseOpen, Needs: refund, Users: []string{"1000"},
 			Run: func(t *T) {
 				u, p := paid(t)
-				second := u.topUp("50")
-				second.confirmed()
-				u.has("850", "150") // now the adapter knows as well
+				second := another(u)
 				u.refund(p.id, "100", t.fresh())
 				u.refund(second.id, "50", t.fresh())
 				u.has("1000", "0")

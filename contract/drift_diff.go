@@ -1,7 +1,6 @@
 package contract
 
 import (
-	"bytes"
 	"encoding/json"
 	"encoding/xml"
 	"errors"
@@ -381,13 +380,7 @@ func (r *replay) show(value any, standIn bool) string {
 	if text, ok := value.(string); ok && standIn {
 		value = r.ids.asRecorded(text)
 	}
-	var b bytes.Buffer
-	encoder := json.NewEncoder(&b)
-	encoder.SetEscapeHTML(false)
-	if err := encoder.Encode(value); err != nil {
-		return fmt.Sprint(value)
-	}
-	text := strings.TrimSuffix(b.String(), "\n")
+	text := string(plainJSON(value))
 	if _, isText := value.(string); standIn && !isText {
 		return r.ids.asRecorded(text)
 	}

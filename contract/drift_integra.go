@@ -1,7 +1,6 @@
 package contract
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
@@ -285,11 +284,7 @@ func (r *replay) rewrite(args string) (plain []byte, logsIn bool) {
 		}
 		return value
 	}
-	var b bytes.Buffer
-	encoder := json.NewEncoder(&b)
-	encoder.SetEscapeHTML(false)
-	_ = encoder.Encode(walk("", value)) // it was JSON
-	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), logsIn
+	return plainJSON(walk("", value)), logsIn
 }
 
 // isSum tells whether an argument is one whose digits are no id.

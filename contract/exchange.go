@@ -185,6 +185,15 @@ func readJSON(text []byte) any {
 	return value
 }
 
+// plainJSON writes what readJSON returns, without the escapes that only a page needs.
+func plainJSON(value any) []byte {
+	var b bytes.Buffer
+	encoder := json.NewEncoder(&b)
+	encoder.SetEscapeHTML(false)
+	_ = encoder.Encode(value) // it was JSON
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n"))
+}
+
 // unbase64 decodes either alphabet, with padding or without; nil for what is none.
 func unbase64(text string) []byte {
 	text = strings.NewReplacer("+", "-", "/", "_", "=", "").Replace(text)

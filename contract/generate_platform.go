@@ -1,7 +1,6 @@
 package contract
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -56,11 +55,7 @@ func (v value) raw() json.RawMessage {
 	if v.json {
 		return json.RawMessage(v.text)
 	}
-	var b bytes.Buffer
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false)
-	_ = e.Encode(v.text) // a text always is JSON
-	return bytes.TrimSpace(b.Bytes())
+	return plainJSON(v.text)
 }
 
 // String shows the value as JSON, not too long.

@@ -66,7 +66,7 @@ func anymoneyArea(group, name, en, ru string) Area {
 		},
 		Mend: Text{
 			"Look the case up by its name in testdata/anymoney/cases.json or own.json (group \"" + group + "\"): it has the configuration, the call, the answer and its source.",
-			"Найдите случай по имени в testdata/anymoney/cases.json (группа \"" + group + "\"): там конфигурация, вызов, ответ и источник.",
+			"Найдите случай по имени в testdata/anymoney/cases.json или own.json (группа \"" + group + "\"): там конфигурация, вызов, ответ и источник.",
 		},
 		Example: "payin.calc {\"payway\":\"privat24\",\"amount\":\"115\",\"in_curr\":\"UAH\",\"out_curr\":\"USD\"} → {\"account_amount\":\"3.78\",\"in_fee_amount\":\"6.03\",…}",
 	}

@@ -1,6 +1,8 @@
 package journal
 
 import (
+	"bytes"
+	"encoding/json"
 	"errors"
 	"net/http"
 	"net/http/httptrace"
@@ -10,6 +12,18 @@ import (
 	"strings"
 	"sync"
 )
+
+// PlainJSON writes a value as the journal shows it: without the escapes that only a page needs,
+// and without a line end. It is nil for what is no JSON.
+func PlainJSON(value any) []byte {
+	var b bytes.Buffer
+	encoder := json.NewEncoder(&b)
+	encoder.SetEscapeHTML(false)
+	if encoder.Encode(value) != nil {
+		return nil
+	}
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n"))
+}
 
 // Sent gathers a request that is sent, as the transport writes it. The transport writes on a
 // goroutine of its own, which can outlive a call that was given up.

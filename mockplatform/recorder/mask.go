@@ -144,7 +144,7 @@ func maskJSON(text string) (_ string, ok bool) {
 	from, at, hide := 0, 0, false
 	put := func(start int, clean string) {
 		b.WriteString(text[from:start])
-		b.Write(quoted(clean))
+		b.Write(journal.PlainJSON(clean))
 		from = at
 	}
 	for {
@@ -191,15 +191,6 @@ func maskJSON(text string) (_ string, ok bool) {
 			stack[top].name = stack[top].object
 		}
 	}
-}
-
-// quoted is a text as JSON, with no more escapes than it needs.
-func quoted(text string) []byte {
-	var b bytes.Buffer
-	encoder := json.NewEncoder(&b)
-	encoder.SetEscapeHTML(false)
-	_ = encoder.Encode(text) // a text is always JSON
-	return bytes.TrimSuffix(b.Bytes(), []byte("\n"))
 }
 
 // maskXML hides elements by their names.

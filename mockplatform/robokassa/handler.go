@@ -204,17 +204,9 @@ func decoded(f wire.Fields) []byte {
 		if i > 0 {
 			b = append(b, ',')
 		}
-		b = append(append(append(b, quoted(field.Name)...), ':'), quoted(field.Value)...)
+		b = append(append(append(b, journal.PlainJSON(field.Name)...), ':'), journal.PlainJSON(field.Value)...)
 	}
 	return append(b, '}')
-}
-
-func quoted(s string) []byte {
-	var b bytes.Buffer
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false)
-	_ = e.Encode(s) // a string is always JSON
-	return bytes.TrimSuffix(b.Bytes(), []byte("\n"))
 }
 
 // note completes the exchange with what was found out about the call.
@@ -244,11 +236,7 @@ func text(status int, body string) *fault.Answer {
 }
 
 func jsonAnswer(status int, body any) *fault.Answer {
-	var b bytes.Buffer
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false)
-	_ = e.Encode(body) // of our own types
-	return &fault.Answer{Status: status, Header: http.Header{"Content-Type": {"application/json; charset=utf-8"}}, Body: bytes.TrimSuffix(b.Bytes(), []byte("\n"))}
+	return &fault.Answer{Status: status, Header: http.Header{"Content-Type": {"application/json; charset=utf-8"}}, Body: journal.PlainJSON(body)}
 }
 
 func (c *call) nothing(*fault.Plan) *fault.Answer {
