@@ -5,6 +5,8 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS := -s -w -X github.com/partnerkit/partnerkit/cmd/internal/program.version=$(VERSION)
 LINT    := $(GO) tool -modfile=.ci/lint.mod golangci-lint
 
+GOTEST    ?= $(GO) test
+PACKAGES  ?= ./...
 FUZZTIME  ?= 60s
 BENCHTIME ?= 5s
 SCHEDULES ?= 1000
@@ -34,7 +36,7 @@ tools: ## install what the tests drive: PostgreSQL, Chromium, PHP (Debian, as ro
 
 .PHONY: test
 test: tools ## all tests with the race detector
-	$(GO) test -race -timeout 15m ./...
+	$(GOTEST) -race -timeout 15m $(PACKAGES)
 
 .PHONY: check
 check: ## format, vet, lint, tidy, imports, known vulnerabilities

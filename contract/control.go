@@ -186,3 +186,13 @@ func (c *control) journal(ctx context.Context, user string) ([]entry, error) {
 	var answer struct{ Exchanges []entry }
 	return answer.Exchanges, c.do(ctx, http.MethodGet, "/journal?protocol=integra&user="+url.QueryEscape(user), nil, &answer)
 }
+
+// newest is the number of the newest exchange of the partner's; 0 where there is none.
+func (c *control) newest(ctx context.Context) (seq uint64, err error) {
+	var answer struct{ Exchanges []entry }
+	err = c.do(ctx, http.MethodGet, "/journal?protocol=integra&limit=1", nil, &answer)
+	for i := range answer.Exchanges {
+		seq = answer.Exchanges[i].Seq
+	}
+	return seq, err
+}

@@ -392,6 +392,7 @@ func (r *runner) run(ctx context.Context) {
 			r.report.Problems = append(r.report.Problems, err.Error())
 		}
 	}
+	r.quiet(ctx)
 	r.lookAgain(ctx)
 }
 
@@ -511,6 +512,31 @@ func (r *runner) revive(ctx context.Context, t *T) {
 	}
 	if err != nil {
 		r.report.Problems = append(r.report.Problems, err.Error())
+	}
+}
+
+// still is how long an adapter says nothing that has nothing more to say.
+const still = 300 * time.Millisecond
+
+// quiet waits until the platform has heard nothing new for a while, or the time to settle is
+// over: what the adapter has begun before the last check ended is seen by lookAgain.
+func (r *runner) quiet(ctx context.Context) {
+	if !slices.ContainsFunc(r.ts, func(t *T) bool { return t != nil && len(t.later) > 0 }) {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, r.env.limits.Settle)
+	defer cancel()
+	for last, first := uint64(0), true; ; first = false {
+		seq, err := r.env.control.newest(ctx)
+		if err != nil || seq == last && !first {
+			return // whoever comes next meets the error
+		}
+		last = seq
+		select {
+		case <-time.After(still):
+		case <-ctx.Done():
+			return
+		}
 	}
 }
 

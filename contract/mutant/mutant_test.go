@@ -62,18 +62,33 @@ func atOnce(n int, f func(i int)) {
 	all.Wait()
 }
 
+// looks is how often a check may look at a mutant. Some defects show only where two messages
+// meet, which a busy machine may keep apart once; a check that is blind is so every time.
+const looks = 3
+
 // caught fails unless each check that the defect names has caught it.
 func caught(t *testing.T, d mutant.Defect, target *contract.Target) {
 	t.Helper()
-	report, err := contract.Run(t.Context(), target, contract.Options{Only: d.Catch, Seed: 1, Parallel: 4})
-	if err != nil {
-		t.Errorf("%s: %v", d.ID, err)
-		return
-	}
-	for i := range report.Results {
-		r := &report.Results[i]
-		if r.Outcome != contract.Failed && r.Outcome != contract.Advice {
-			t.Errorf("%s (%s) is not caught by %s: %s %s", d.ID, d.What, r.ID, r.Outcome, r.Why.En)
+	var missed string
+	for left, look := d.Catch, 1; len(left) > 0; look++ {
+		if look > looks {
+			t.Errorf("%s (%s) is not caught: %s", d.ID, d.What, missed)
+			return
+		}
+		report, err := contract.Run(t.Context(), target, contract.Options{Only: left, Seed: 1, Parallel: 4})
+		if err != nil {
+			t.Errorf("%s: %v", d.ID, err)
+			return
+		}
+		left, missed = nil, ""
+		for i := range report.Results {
+			if r := &report.Results[i]; r.Outcome != contract.Failed && r.Outcome != contract.Advice {
+				left = append(left, r.ID)
+				missed += fmt.Sprintf("%s %s %s; ", r.ID, r.Outcome, r.Why.En)
+			}
+		}
+		if missed != "" {
+			t.Logf("%s, look %d: %s", d.ID, look, missed)
 		}
 	}
 }
