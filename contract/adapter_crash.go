@@ -147,7 +147,7 @@ func crashChecks() []Check {
 				p := u.topUp("100")
 				p.confirmed()
 				if err := t.env.process.Stop(t.ctx); err != nil {
-					t.fail("an adapter that ends when it is asked to", err.Error())
+					t.fail(say("an adapter that ends when it is asked to"), textOf(err))
 				}
 				t.begin()
 				u.has("900", "100")

@@ -29,11 +29,11 @@ func confirmChecks() []Check {
 				p.confirmed()
 				calls := p.calls(integra.ConfirmPayment)
 				if len(calls) == 0 {
-					t.fail("confirmPayment in the platform's journal", "none")
+					t.fail(say("confirmPayment in the platform's journal"), say("none"))
 				}
 				for _, e := range calls {
 					if e.arg("transactionId") != p.id || !sameAmount(e.arg("amount"), "123.45") {
-						t.fail("confirmPayment of 123.45 for "+p.id, e.Args)
+						t.fail(say("confirmPayment of 123.45 for %s", p.id), verbatim(e.Args))
 					}
 				}
 				u.has("876.55", "123.45")
@@ -49,7 +49,7 @@ func confirmChecks() []Check {
 				u.has("900", "100")
 				for _, e := range u.calls(integra.ConfirmPayment, "") {
 					if !e.Verdict.OK {
-						t.fail("calls under the user's hash and key alone", e.Verdict.Check+": "+e.Verdict.Detail)
+						t.fail(say("calls under the user's hash and key alone"), verbatim(e.Verdict.Check+": "+e.Verdict.Detail))
 					}
 				}
 			},
@@ -110,7 +110,7 @@ func declineChecks() []Check {
 				p := t.declines("100", "50")
 				for _, e := range p.calls(integra.DeclinePayment) {
 					if e.arg("errorMessage") == "" && e.arg("errorCode") == "" {
-						t.fail("declinePayment with errorCode or errorMessage", e.Args)
+						t.fail(say("declinePayment with errorCode or errorMessage"), verbatim(e.Args))
 					}
 				}
 			},
@@ -168,11 +168,11 @@ func (t *T) declines(amount, left string) *payment {
 	p.never(integra.ConfirmPayment)
 	for _, e := range p.calls(integra.DeclinePayment) {
 		if e.arg("transactionId") != p.id {
-			t.fail("declinePayment for "+p.id, e.Args)
+			t.fail(say("declinePayment for %s", p.id), verbatim(e.Args))
 		}
 	}
 	if p.seen().Expired {
-		t.fail("declinePayment called", "the payment expired at the platform by itself")
+		t.fail(say("declinePayment called"), say("the payment expired at the platform by itself"))
 	}
 	return p
 }
@@ -198,7 +198,7 @@ func directChecks() []Check {
 				u.has("750", "250")
 				for _, e := range u.calls(integra.DoPayment, "") {
 					if len(e.arg("paymentHash")) != 32 || e.arg("userLogin") != u.login || !sameAmount(e.arg("paymentSum"), "250") {
-						t.fail("paymentSum 250, a paymentHash of 32 characters, userLogin "+u.login, e.Args)
+						t.fail(say("paymentSum 250, a paymentHash of 32 characters, userLogin %s", u.login), verbatim(e.Args))
 					}
 				}
 			},
@@ -209,7 +209,7 @@ func directChecks() []Check {
 			Run: func(t *T) {
 				u := t.users[0]
 				if u.pay("100.01", t.fresh()) {
-					t.fail("the adapter refusing", "the adapter said yes")
+					t.fail(say("the adapter refusing"), say("the adapter said yes"))
 				}
 				u.has("100", "0")
 				u.never(integra.DoPayment)
@@ -260,14 +260,14 @@ func directChecks() []Check {
 				u := t.users[0]
 				u.mayDoubt()
 				u.pay("100", t.fresh())
-				t.until(t.env.limits.Settle, "doPayment repeated under the same paymentHash", func() (bool, string) {
+				t.until(t.env.limits.Settle, say("doPayment repeated under the same paymentHash"), func() (bool, Text) {
 					calls := u.calls(integra.DoPayment, "")
 					return len(calls) >= 2, times(len(calls))
 				})
 				hash := ""
 				for _, e := range u.calls(integra.DoPayment, "") {
 					if hash != "" && e.arg("paymentHash") != hash {
-						t.fail("one paymentHash for all repeats", hash+", then "+e.arg("paymentHash"))
+						t.fail(say("one paymentHash for all repeats"), say("%s, then %s", hash, e.arg("paymentHash")))
 					}
 					hash = e.arg("paymentHash")
 				}
@@ -280,7 +280,7 @@ func directChecks() []Check {
 				u := t.users[0]
 				for _, sum := range []string{"0", "-5", "1.005", "1e2", "abc"} {
 					if u.pay(sum, t.fresh()) {
-						t.fail("a refusal of "+sum, "the adapter said yes")
+						t.fail(say("a refusal of %s", sum), say("the adapter said yes"))
 					}
 				}
 				u.has("1000", "0")
@@ -319,7 +319,7 @@ func refundChecks() []Check {
 				u.has("940", "60")
 				for _, e := range u.calls(integra.DoPayment, "") {
 					if !strings.HasPrefix(e.arg("paymentSum"), "-") {
-						t.fail("a negative paymentSum", e.Args)
+						t.fail(say("a negative paymentSum"), verbatim(e.Args))
 					}
 				}
 			},
@@ -350,12 +350,12 @@ func refundChecks() []Check {
 				u, p := paid(t)
 				another(u)
 				if u.refund(p.id, "100.01", t.fresh()) {
-					t.fail("the adapter refusing", "the adapter said yes")
+					t.fail(say("the adapter refusing"), say("the adapter said yes"))
 				}
 				u.refund(p.id, "60", t.fresh())
 				u.has("910", "90")
 				if u.refund(p.id, "60", t.fresh()) {
-					t.fail("the adapter refusing the second part, 120 of 100 in all", "the adapter said yes")
+					t.fail(say("the adapter refusing the second part, 120 of 100 in all"), say("the adapter said yes"))
 				}
 				u.has("910", "90")
 			},
@@ -370,7 +370,7 @@ func refundChecks() []Check {
 				u.refund(second.id, "50", t.fresh())
 				u.has("1000", "0")
 				if calls := u.calls(integra.DoPayment, ""); len(calls) < 2 {
-					t.fail("two refunds called", times(len(calls)))
+					t.fail(say("two refunds called"), times(len(calls)))
 				}
 			},
 		},
@@ -392,7 +392,7 @@ func acquirerChecks() []Check {
 				for _, e := range u.exchanges()[before:] {
 					partners := e.Method == "notify" || slices.Contains(integra.Methods(), integra.Method(e.Method))
 					if partners && e.Payment != p.id && e.arg("transactionId") != p.id {
-						t.fail("no call about a payment by Robokassa", e.Method+" "+e.Args)
+						t.fail(say("no call about a payment by Robokassa"), verbatim(e.Method+" "+e.Args))
 					}
 				}
 			},
@@ -428,9 +428,9 @@ func (u *User) byRobokassa(amount string) {
 	u.t.set(err)
 	u.t.set(u.t.env.control.payByCard(u.t.ctx, p))
 	u.outside = plus(u.outside, rub(amount))
-	u.t.until(u.t.env.limits.Settle, "the payment by Robokassa credited", func() (bool, string) {
+	u.t.until(u.t.env.limits.Settle, say("the payment by Robokassa credited"), func() (bool, Text) {
 		credited, err := u.credited(u.t.ctx)
 		u.t.set(err)
-		return credited.Cmp(rub(amount)) >= 0, credited.Text()
+		return credited.Cmp(rub(amount)) >= 0, verbatim(credited.Text())
 	})
 }

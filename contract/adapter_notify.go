@@ -1,7 +1,6 @@
 package contract
 
 import (
-	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
@@ -27,7 +26,7 @@ func notifyChecks() []Check {
 				u.has("900", "100")
 				for _, a := range p.seen().Attempts {
 					if limit := t.env.limits.Answer.Milliseconds(); a.TookMS > limit {
-						t.fail("an answer within "+t.env.limits.Answer.String(), (time.Duration(a.TookMS) * time.Millisecond).String())
+						t.fail(say("an answer within %s", t.env.limits.Answer), say("%s", time.Duration(a.TookMS)*time.Millisecond))
 					}
 				}
 			},
@@ -42,10 +41,10 @@ func notifyChecks() []Check {
 				u.has("900", "100")
 				calls, notes := p.calls(integra.ConfirmPayment), p.notifications()
 				if len(calls) < 2 || len(notes) == 0 {
-					t.fail("a notification, and a second confirmPayment since the first had no answer", fmt.Sprintf("%d notifications, %d calls", len(notes), len(calls)))
+					t.fail(say("a notification, and a second confirmPayment since the first had no answer"), say("%d notifications, %d calls", len(notes), len(calls)))
 				}
 				if answered := notes[0].RealMS + notes[0].TookUS/1000; answered > calls[1].RealMS+slack {
-					t.fail("200 while the first confirmPayment was still open", fmt.Sprintf("200 only %d ms after it had been given up", answered-calls[1].RealMS))
+					t.fail(say("200 while the first confirmPayment was still open"), say("200 only %d ms after it had been given up", answered-calls[1].RealMS))
 				}
 			},
 		},
@@ -140,11 +139,11 @@ func notifyChecks() []Check {
 				u := t.users[0]
 				logins := slices.Concat(u.calls(integra.CryptLogin, ""), u.calls(integra.Iframe, ""))
 				if len(logins) == 0 || !logins[0].Verdict.OK {
-					t.fail("cryptLogin accepted by the platform", "none in its journal")
+					t.fail(say("cryptLogin accepted by the platform"), say("none in its journal"))
 				}
 				template := logins[0].arg("paymentNotifyUrl")
 				if !strings.Contains(template, "{id}") || !strings.Contains(template, "{amount}") {
-					t.fail("paymentNotifyUrl with {id} and {amount}", template)
+					t.fail(say("paymentNotifyUrl with {id} and {amount}"), verbatim(template))
 				}
 			},
 		},
@@ -171,7 +170,7 @@ func (t *T) paysExactly(amount, left string) {
 	p.confirmed()
 	for _, call := range p.calls(integra.ConfirmPayment) {
 		if got := call.arg("amount"); !sameAmount(got, amount) {
-			t.fail("confirmPayment of "+amount, "confirmPayment of "+got)
+			t.fail(say("confirmPayment of %s", amount), say("confirmPayment of %s", got))
 		}
 	}
 	u.has(left, amount)
@@ -262,7 +261,7 @@ func paramChecks() []Check {
 			n.hash = t.fresh()
 			a := t.deliver(n)
 			if a.err != nil || a.status >= 500 { // 200 and a decline later is right as well
-				t.failAt(a.index, "an answer that is no error of the server", a.String())
+				t.failAt(a.index, say("an answer that is no error of the server"), a.said())
 			}
 			p.never(integra.ConfirmPayment)
 			u.has("1000", "0")

@@ -17,7 +17,7 @@ func proofChecks() []Check {
 			n.proof = change(t, n.proof)
 			a := t.deliver(n)
 			if a.err != nil || (a.status != http.StatusUnauthorized && a.status != http.StatusForbidden && a.status != http.StatusBadRequest && a.status != http.StatusNotFound) {
-				t.failAt(a.index, "a refusal: 401 or 403", a.String())
+				t.failAt(a.index, say("a refusal: 401 or 403"), a.said())
 			}
 			p.callsExactly(integra.ConfirmPayment, 0)
 			t.taken(t.deliver(p.notice())) // the true one still counts

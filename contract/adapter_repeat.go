@@ -18,14 +18,14 @@ func repeatChecks() []Check {
 				p := u.topUp("100")
 				p.confirmed()
 				u.has("900", "100")
-				t.until(t.env.limits.Answer+t.env.limits.Settle, "all six notifications answered 200", func() (bool, string) {
+				t.until(t.env.limits.Answer+t.env.limits.Settle, say("all six notifications answered 200"), func() (bool, Text) {
 					good := 0
 					for _, a := range p.seen().Attempts {
 						if a.Status == http.StatusOK {
 							good++
 						}
 					}
-					return good >= 6, fmt.Sprintf("%d of %+v", good, p.seen().Attempts)
+					return good >= 6, say("%d of %d", good, len(p.seen().Attempts))
 				})
 				p.callsExactly(integra.ConfirmPayment, 1)
 			},
@@ -318,7 +318,7 @@ func (t *T) race(n int, amount string, confirmed int, left, credited string) {
 		}
 	}
 	if got != confirmed {
-		t.fail(fmt.Sprintf("%d of %d confirmed", confirmed, n), fmt.Sprintf("%d confirmed", got))
+		t.fail(say("%d of %d confirmed", confirmed, n), say("%d confirmed", got))
 	}
 	u.has(left, credited)
 }
@@ -499,9 +499,9 @@ func choiceChecks() []Check {
 
 // tried waits until the platform has tried n times to notify of the payment.
 func (p *payment) tried(n int) {
-	p.u.t.until(p.u.t.env.limits.Settle, fmt.Sprintf("%d notifications tried", n), func() (bool, string) {
+	p.u.t.until(p.u.t.env.limits.Settle, say("%d notifications tried", n), func() (bool, Text) {
 		tries := len(p.seen().Attempts)
-		return tries >= n, fmt.Sprint(tries)
+		return tries >= n, verbatim(fmt.Sprint(tries))
 	})
 }
 

@@ -44,8 +44,8 @@ func ClauseIn(lang, clause string) string {
 	return clause
 }
 
-// untold is a text that is there in one language only: what an error says.
-func untold(text string) Text { return Text{text, text} }
+// String returns the text in English.
+func (t Text) String() string { return t.En }
 
 // In returns the text in a language: ru, or else English.
 func (t Text) In(lang string) string {

@@ -36,15 +36,15 @@ func (c *control) do(ctx context.Context, method, path string, body, into any) e
 	}
 	res, err := r.Execute(method, path)
 	if err != nil {
-		return fmt.Errorf("control API %s: %w", c.url, err)
+		return errorf("control API %s: %w", c.url, err)
 	}
 	defer func() { _ = res.RawBody().Close() }()
 	out, err := io.ReadAll(io.LimitReader(res.RawBody(), maxJournal+1))
 	switch {
 	case err != nil:
-		return fmt.Errorf("control API: %s %s: %w", method, path, err)
+		return errorf("control API: %s %s: %w", method, path, err)
 	case len(out) > maxJournal:
-		return fmt.Errorf("control API: %s %s: the answer is longer than 64 MiB", method, path)
+		return errorf("control API: %s %s: the answer is longer than 64 MiB", method, path)
 	case res.IsError():
 		return &controlError{method, path, res.StatusCode(), oneLine(string(out), 400)}
 	}
@@ -52,7 +52,7 @@ func (c *control) do(ctx context.Context, method, path string, body, into any) e
 		return nil
 	}
 	if err := json.Unmarshal(out, into); err != nil {
-		return fmt.Errorf("control API: %s %s: %w", method, path, err)
+		return errorf("control API: %s %s: %w", method, path, err)
 	}
 	return nil
 }
@@ -67,8 +67,10 @@ type controlError struct {
 	text         string
 }
 
-func (e *controlError) Error() string {
-	return fmt.Sprintf("control API: %s %s: %d: %s", e.method, e.path, e.status, e.text)
+func (e *controlError) Error() string { return e.said().En }
+
+func (e *controlError) said() Text {
+	return say("control API: %s %s: %d: %s", e.method, e.path, e.status, e.text)
 }
 
 // platformUser is a user as the platform sees them.

@@ -108,7 +108,7 @@ func (t *T) call(to, method string, req *http.Request, limit time.Duration) answ
 	x.Status = a.status
 	if err != nil {
 		if ctx.Err() != nil && req.Context().Err() != nil {
-			err = fmt.Errorf("no answer within %s", limit)
+			err = errorf("no answer within %s", limit)
 		}
 		a.err = err
 		x.Err = oneLine(err.Error(), 300)

@@ -2,7 +2,6 @@ package contract
 
 import (
 	"errors"
-	"fmt"
 	"net/url"
 	"slices"
 	"strings"
@@ -153,7 +152,7 @@ func (t *T) tries(odd []string, make maker, bad func(string) bool, put func(n no
 		})
 		t.forget()
 		if a, ok := refuses(smallest); !ok {
-			t.failAt(a.index, fmt.Sprintf("a refusal (400 to 499) of %q, cut down from %q", smallest, value), a.String())
+			t.failAt(a.index, say("a refusal (400 to 499) of %q, cut down from %q", smallest, value), a.said())
 		}
 	}
 	t.taken(t.deliver(p.notice())) // the adapter lives

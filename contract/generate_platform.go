@@ -134,11 +134,11 @@ func (t *T) triesParams(params []param, isJSON, onlyBad bool, call func(name str
 				return is
 			}), v.json}
 			r, is := wrong(smallest)
-			switch want := fmt.Sprintf("%s = %s, cut down from %s", p.name, smallest, v); {
+			switch want := say("%s = %s, cut down from %s", p.name, smallest, v); {
 			case is && !r.whole:
-				t.failAt(r.index, "an answer of the protocol to "+want, r.String())
+				t.failAt(r.index, say("an answer of the protocol to %s", want), r.said())
 			case is:
-				t.failAt(r.index, "a refusal of "+want, r.String())
+				t.failAt(r.index, say("a refusal of %s", want), r.said())
 			}
 		}
 	}
@@ -355,7 +355,7 @@ func anymoneyInputs() []Check {
 				})
 				if m == anymoney.MethodPayinCreate { // what was refused has left no trace
 					if r := call(right); r.refused || !r.whole {
-						t.failAt(r.index, "the order made at last", r.String())
+						t.failAt(r.index, say("the order made at last"), r.said())
 					}
 				}
 			},

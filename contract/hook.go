@@ -6,7 +6,6 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"maps"
 	"net/http"
@@ -29,7 +28,7 @@ type Hook interface {
 }
 
 // ErrRefused is an adapter that says no to a direct payment or a refund.
-var ErrRefused = errors.New("the adapter refused")
+var ErrRefused = errorf("the adapter refused")
 
 // The operations of a hook, with their arguments and what they answer. A user is named by
 // the hash at the platform, an amount is a decimal such as 100.50.
@@ -120,14 +119,14 @@ func (h *targetHook) Do(ctx context.Context, op string, args map[string]string) 
 		out, err = h.post(ctx, op, args)
 	}
 	if ctx.Err() != nil && errors.Is(ctx.Err(), context.DeadlineExceeded) {
-		err = fmt.Errorf("no answer within %s (limits.hook)", h.limit)
+		err = errorf("no answer within %s (limits.hook)", h.limit)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("hook %s: %w", op, err)
+		return nil, errorf("hook %s: %w", op, err)
 	}
 	answer, err := readAnswer(op, out)
 	if err != nil {
-		return nil, fmt.Errorf("hook %s: %w", op, err)
+		return nil, errorf("hook %s: %w", op, err)
 	}
 	return answer, nil
 }
@@ -164,22 +163,22 @@ func (h *targetHook) run(ctx context.Context, op string, words []string, args ma
 	var ended *exec.ExitError
 	switch {
 	case out.cut:
-		return nil, fmt.Errorf("%s printed more than 1 MiB", command[0])
+		return nil, errorf("%s printed more than 1 MiB", command[0])
 	case errors.As(err, &ended) && (op == opPay || op == opRefund):
-		return nil, fmt.Errorf("%w: %s", ErrRefused, said(out, errs))
+		return nil, errorf("%w: %s", ErrRefused, said(out, errs))
 	case err != nil:
-		return nil, fmt.Errorf("%s: %w: %s", strings.Join(command, " "), err, said(out, errs))
+		return nil, errorf("%s: %w: %s", strings.Join(command, " "), err, said(out, errs))
 	}
 	return out.text, nil
 }
 
 // said is what a command printed, for a message of one line.
-func said(out, errs head) string {
+func said(out, errs head) Text {
 	text := strings.TrimSpace(string(errs.text) + " " + string(out.text))
 	if text == "" {
-		return "it printed nothing"
+		return say("it printed nothing")
 	}
-	return oneLine(text, 400)
+	return verbatim(oneLine(text, 400))
 }
 
 // post sends an operation to the one URL.
@@ -239,15 +238,15 @@ func (h *targetHook) send(ctx context.Context, op, verb, address string, message
 	out, err := readAll(res.Body)
 	switch {
 	case err != nil:
-		return nil, fmt.Errorf("%s %s: %w", verb, address, err)
+		return nil, errorf("%s %s: %w", verb, address, err)
 	case res.StatusCode/100 == 2 && len(bytes.TrimSpace(out)) > 0 && !json.Valid(out):
-		return nil, fmt.Errorf("%s %s: the answer is no JSON: %s", verb, address, oneLine(string(out), 200))
+		return nil, errorf("%s %s: the answer is no JSON: %s", verb, address, oneLine(string(out), 200))
 	case res.StatusCode/100 == 2:
 		return out, nil
 	case (op == opPay || op == opRefund) && (res.StatusCode == http.StatusPaymentRequired || res.StatusCode == http.StatusConflict || res.StatusCode == http.StatusUnprocessableEntity):
-		return nil, fmt.Errorf("%w: %s", ErrRefused, oneLine(string(out), 400))
+		return nil, errorf("%w: %s", ErrRefused, oneLine(string(out), 400))
 	}
-	return nil, fmt.Errorf("%s %s: %s: %s", verb, address, res.Status, oneLine(string(out), 400))
+	return nil, errorf("%s %s: %s: %s", verb, address, res.Status, oneLine(string(out), 400))
 }
 
 // token is what the command for it has printed; it is run once.
@@ -260,10 +259,10 @@ func (h *targetHook) token(ctx context.Context) (string, error) {
 	if h.printed == "" {
 		out, err := h.run(ctx, opToken, h.Token, nil)
 		if err != nil {
-			return "", fmt.Errorf("adapter.hook.token: %w", err)
+			return "", errorf("adapter.hook.token: %w", err)
 		}
 		if h.printed = strings.TrimSpace(string(out)); h.printed == "" {
-			return "", errors.New("adapter.hook.token: the command printed nothing")
+			return "", errorf("adapter.hook.token: the command printed nothing")
 		}
 	}
 	return h.printed, nil
@@ -277,7 +276,7 @@ func readAnswer(op string, out []byte) (map[string]string, error) {
 			return map[string]string{name: string(out)}, nil
 		}
 		if bare[op] != "" {
-			return nil, errors.New("the answer is empty")
+			return nil, errorf("the answer is empty")
 		}
 		return nil, nil
 	}
@@ -285,7 +284,7 @@ func readAnswer(op string, out []byte) (map[string]string, error) {
 	decoder.UseNumber()
 	var object map[string]any
 	if err := decoder.Decode(&object); err != nil {
-		return nil, fmt.Errorf("the answer is no JSON object: %w: %s", err, oneLine(string(out), 200))
+		return nil, errorf("the answer is no JSON object: %w: %s", err, oneLine(string(out), 200))
 	}
 	answer := map[string]string{}
 	for name, value := range object {
@@ -297,13 +296,13 @@ func readAnswer(op string, out []byte) (map[string]string, error) {
 		}
 	}
 	if name := bare[op]; name != "" && answer[name] == "" {
-		return nil, fmt.Errorf("the answer has no %q: %s", name, oneLine(string(out), 200))
+		return nil, errorf("the answer has no %q: %s", name, oneLine(string(out), 200))
 	}
 	return answer, nil
 }
 
 // errTooLong is an answer of which more came than anybody can mean.
-var errTooLong = errors.New("the answer is longer than 1 MiB")
+var errTooLong = errorf("the answer is longer than 1 MiB")
 
 // readAll reads at most maxAnswer bytes.
 func readAll(r io.Reader) ([]byte, error) {

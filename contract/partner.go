@@ -39,11 +39,11 @@ func (e *env) createUser(ctx context.Context, login, hash string) (key string, e
 	address, err := e.sealed(integra.CreateUser, integra.Credentials{Hash: e.partner.Hash, Key: e.partner.Key},
 		integra.CreateUserArgs{Username: login, Hash: hash}, nil)
 	if err != nil {
-		return "", fmt.Errorf("createUser: %w", err)
+		return "", errorf("createUser: %w", err)
 	}
 	body, err := e.fetch(ctx, address)
 	if err != nil {
-		return "", fmt.Errorf("createUser: %w", err)
+		return "", errorf("createUser: %w", err)
 	}
 	var answer struct {
 		Error  bool                     `json:"error"`
@@ -51,10 +51,10 @@ func (e *env) createUser(ctx context.Context, login, hash string) (key string, e
 		Data   integra.CreateUserResult `json:"data"`
 	}
 	if err := json.Unmarshal(body, &answer); err != nil {
-		return "", fmt.Errorf("createUser: %w", err)
+		return "", errorf("createUser: %w", err)
 	}
 	if answer.Error || answer.Data.CryptKey == "" {
-		return "", fmt.Errorf("createUser: the platform says %q", answer.Status.Message)
+		return "", errorf("createUser: the platform says %q", answer.Status.Message)
 	}
 	return answer.Data.CryptKey, nil
 }
@@ -77,11 +77,11 @@ func (e *env) open(ctx context.Context, u *User) error {
 		link, err = e.sealed(integra.CryptLogin, integra.Credentials{Hash: u.hash, Key: u.key},
 			integra.LoginArgs{Login: u.login, Hash: u.hash, PaymentNotifyURL: template}, nil)
 		if err != nil {
-			return fmt.Errorf("cryptLogin: %w", err)
+			return errorf("cryptLogin: %w", err)
 		}
 	}
 	if _, err := e.fetch(ctx, link); err != nil {
-		return fmt.Errorf("open the platform's page of user %s: %w", u.hash, err)
+		return errorf("open the platform's page of user %s: %w", u.hash, err)
 	}
 	return nil
 }
@@ -99,7 +99,7 @@ func (e *env) fetch(ctx context.Context, address string) ([]byte, error) {
 	defer func() { _ = res.Body.Close() }()
 	body, err := readAll(res.Body)
 	if err == nil && res.StatusCode != http.StatusOK {
-		err = fmt.Errorf("%s: %s", res.Status, oneLine(string(body), 200))
+		err = errorf("%s: %s", res.Status, oneLine(string(body), 200))
 	}
 	return body, err
 }
@@ -120,7 +120,7 @@ func freeAddress() (string, error) {
 		case err == nil:
 			return address, l.Close()
 		case tries == 100:
-			return "", fmt.Errorf("look for a free port: %w", err)
+			return "", errorf("look for a free port: %w", err)
 		}
 	}
 }
@@ -143,11 +143,11 @@ func dial(ctx context.Context, u *url.URL) (net.Conn, error) {
 func reachable(ctx context.Context, key, address string) error {
 	u, err := url.Parse(address)
 	if err != nil {
-		return fmt.Errorf("%s: %w", key, err)
+		return errorf("%s: %w", key, err)
 	}
 	conn, err := dial(ctx, u)
 	if err != nil {
-		return fmt.Errorf("%s: nobody answers at %s: %w", key, u.Host, err)
+		return errorf("%s: nobody answers at %s: %w", key, u.Host, err)
 	}
 	return conn.Close()
 }

@@ -2,7 +2,6 @@ package contract
 
 import (
 	"encoding/json"
-	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
@@ -65,7 +64,7 @@ func (t *T) member() *member {
 	t.yes(r)
 	m.key = r.text("cryptKey")
 	if m.key == "" {
-		t.failAt(r.index, "a cryptKey", string(r.body))
+		t.failAt(r.index, say("a cryptKey"), verbatim(string(r.body)))
 	}
 	t.secret(m.key)
 	return m
@@ -103,7 +102,7 @@ func (e *env) methodURL(m integra.Method) string {
 func (t *T) envelope(a answer) reply {
 	r, ok := t.reply(a)
 	if !ok {
-		t.failAt(a.index, wantEnvelope, a.String())
+		t.failAt(a.index, verbatim(wantEnvelope), a.said())
 	}
 	return r
 }
@@ -128,16 +127,16 @@ func (t *T) reply(a answer) (r reply, ok bool) {
 // any are given.
 func (t *T) yes(r reply) {
 	if r.refused {
-		t.failAt(r.index, "an answer without error", fmt.Sprintf("code %d: %s", r.code, r.message))
+		t.failAt(r.index, say("an answer without error"), say("code %d: %s", r.code, r.message))
 	}
 }
 
 func (t *T) no(r reply, codes ...integra.Code) {
 	if !r.refused {
-		t.failAt(r.index, "a refusal", "an answer without error: "+oneLine(string(r.body), 200))
+		t.failAt(r.index, say("a refusal"), say("an answer without error: %s", oneLine(string(r.body), 200)))
 	}
 	if len(codes) > 0 && !slices.Contains(codes, integra.Code(r.code)) {
-		t.failAt(r.index, fmt.Sprintf("a refusal with code %v", codes), fmt.Sprintf("code %d: %s", r.code, r.message))
+		t.failAt(r.index, say("a refusal with code %v", codes), say("code %d: %s", r.code, r.message))
 	}
 }
 
@@ -158,7 +157,7 @@ func (r reply) has(names ...string) {
 	object, ok := r.data.(map[string]any)
 	for _, name := range names {
 		if _, there := object[name]; !ok || !there {
-			r.t.failAt(r.index, fmt.Sprintf("data with %q", name), oneLine(string(r.body), 300))
+			r.t.failAt(r.index, say("data with %q", name), verbatim(oneLine(string(r.body), 300)))
 		}
 	}
 }
@@ -169,7 +168,7 @@ func (m *member) balance() money.Amount {
 	m.t.yes(r)
 	balance, err := money.ParseBalance(r.text("balance"), money.RUB)
 	if err != nil {
-		m.t.failAt(r.index, "a balance in roubles", oneLine(string(r.body), 300))
+		m.t.failAt(r.index, say("a balance in roubles"), verbatim(oneLine(string(r.body), 300)))
 	}
 	return balance
 }
@@ -177,7 +176,7 @@ func (m *member) balance() money.Amount {
 // holds fails unless the user has the balance at the platform.
 func (m *member) holds(want string) {
 	if got := m.balance(); got != rub(want) {
-		m.t.fail("a balance of "+rub(want).Text()+" at Integra", got.Text())
+		m.t.fail(say("a balance of %s at Integra", rub(want).Text()), verbatim(got.Text()))
 	}
 }
 
@@ -191,7 +190,7 @@ func (m *member) opens(template string) {
 	address, err := m.t.env.sealed(integra.CryptLogin, m.cred(), integra.LoginArgs{Login: m.login, Hash: m.hash, PaymentNotifyURL: template}, nil)
 	m.t.set(err)
 	if a := m.t.send("cryptLogin", http.MethodGet, address, "", nil); a.status != http.StatusOK || !strings.HasPrefix(a.header.Get("Content-Type"), "text/html") {
-		m.t.failAt(a.index, "200 with the user's page", a.String())
+		m.t.failAt(a.index, say("200 with the user's page"), a.said())
 	}
 }
 

@@ -346,8 +346,8 @@ func (p *moneyPlay) call(i int, s *anymoneyStep) {
 	}
 	result, _ := response["result"].(map[string]any)
 	token, _ := result["token"].(string)
-	if why := p.differs("answer", want, response, s.Expect.Match == "subset", token); why != "" {
-		t.failAt(a.index, "the known answer: "+oneLine(string(orJSON(s.Expect.Error, string(s.Expect.Result))), 300), why)
+	if why := p.differs("answer", want, response, s.Expect.Match == "subset", token); why != (Text{}) {
+		t.failAt(a.index, say("the known answer: %s", oneLine(string(orJSON(s.Expect.Error, string(s.Expect.Result))), 300)), why)
 	}
 }
 
@@ -355,7 +355,7 @@ func (p *moneyPlay) call(i int, s *anymoneyStep) {
 func (t *T) moneyAnswer(a answer) map[string]any {
 	response, ok := readJSON(a.body).(map[string]any)
 	if a.err != nil || a.status != http.StatusOK || !ok || !strings.HasPrefix(a.header.Get("Content-Type"), "application/json") {
-		t.failAt(a.index, "200 with a JSON object", a.String())
+		t.failAt(a.index, say("200 with a JSON object"), a.said())
 	}
 	return response
 }
@@ -377,7 +377,7 @@ func (p *moneyPlay) signed(a answer, as string, response map[string]any) {
 		err = p.key(as, "api_key").Verify(object, a.header.Get(anymoney.HeaderUTCNowMS), signature)
 	}
 	if err != nil {
-		p.t.failAt(a.index, "an answer that is rightly signed", err.Error())
+		p.t.failAt(a.index, say("an answer that is rightly signed"), textOf(err))
 	}
 }
 
@@ -390,47 +390,47 @@ func orJSON(text json.RawMessage, otherwise string) json.RawMessage {
 
 var orderToken = regexp.MustCompile(`^[A-Za-z0-9_-]{68}$`)
 
-// differs says where got is not what was wanted, "" if it is; placeholders stand for what
+// differs says where got is not what was wanted, an empty text if it is; placeholders stand for what
 // cannot be known. A subset may have further members.
-func (p *moneyPlay) differs(at string, want, got any, subset bool, token string) string {
+func (p *moneyPlay) differs(at string, want, got any, subset bool, token string) Text {
 	switch w := want.(type) {
 	case map[string]any:
 		g, ok := got.(map[string]any)
 		if !ok {
-			return fmt.Sprintf("%s is %s", at, short(got))
+			return say("%s is %s", at, short(got))
 		}
 		for _, name := range slices.Sorted(maps.Keys(w)) {
 			value, there := g[name]
 			if !there {
-				return fmt.Sprintf("%s has no %q", at, name)
+				return say("%s has no %q", at, name)
 			}
-			if why := p.differs(at+"."+name, w[name], value, subset, token); why != "" {
+			if why := p.differs(at+"."+name, w[name], value, subset, token); why != (Text{}) {
 				return why
 			}
 		}
 		for _, name := range slices.Sorted(maps.Keys(g)) {
 			if _, wanted := w[name]; !wanted && !subset {
-				return fmt.Sprintf("%s has %q: %s", at, name, short(g[name]))
+				return say("%s has %q: %s", at, name, short(g[name]))
 			}
 		}
-		return ""
+		return Text{}
 	case []any:
 		g, ok := got.([]any)
 		if !ok || len(g) != len(w) {
-			return fmt.Sprintf("%s is %s", at, short(got))
+			return say("%s is %s", at, short(got))
 		}
 		for i := range w {
-			if why := p.differs(fmt.Sprintf("%s[%d]", at, i), w[i], g[i], subset, token); why != "" {
+			if why := p.differs(fmt.Sprintf("%s[%d]", at, i), w[i], g[i], subset, token); why != (Text{}) {
 				return why
 			}
 		}
-		return ""
+		return Text{}
 	case string:
 		if strings.HasPrefix(w, "$") {
 			if p.stands(w, got, token) {
-				return ""
+				return Text{}
 			}
-			return fmt.Sprintf("%s is %s, no %s", at, short(got), w[1:])
+			return say("%s is %s, no %s", at, short(got), w[1:])
 		}
 	}
 	if text, ok := want.(string); ok && caseTime.MatchString(text) {
@@ -439,9 +439,9 @@ func (p *moneyPlay) differs(at string, want, got any, subset bool, token string)
 		want = strconv.FormatInt(n-caseBegins+p.began, 10)
 	}
 	if want != got {
-		return fmt.Sprintf("%s is %s; want %s", at, short(got), short(want))
+		return say("%s is %s; want %s", at, short(got), short(want))
 	}
-	return ""
+	return Text{}
 }
 
 // Cases are written down as if they began at this time; here they begin when they do.
@@ -502,7 +502,7 @@ func (p *moneyPlay) form(s *anymoneyStep) {
 	a := t.send("invoice", http.MethodPost, p.sciBase()+"/invoice", fields.Encode(), http.Header{"Content-Type": {"application/x-www-form-urlencoded"}})
 	location := a.header.Get("Location")
 	if a.err != nil || a.status != http.StatusFound {
-		t.failAt(a.index, "302", a.String())
+		t.failAt(a.index, verbatim("302"), a.said())
 	}
 	if s.Expect == nil {
 		return
@@ -524,7 +524,7 @@ func (p *moneyPlay) form(s *anymoneyStep) {
 		want = p.sciBase() + "/#token=" + token
 	}
 	if location != want {
-		t.failAt(a.index, "the payer sent to "+want, location)
+		t.failAt(a.index, say("the payer sent to %s", want), verbatim(location))
 	}
 }
 
@@ -543,7 +543,7 @@ func (p *moneyPlay) callbacks(want *anymoneyCallback) {
 	order := p.order(want.ExternalID, merchant)
 	finished, err := strconv.ParseInt(fmt.Sprint(order["ftime"]), 10, 64)
 	if err != nil {
-		t.fail("an order that is finished", fmt.Sprintf("ftime %v", order["ftime"]))
+		t.fail(say("an order that is finished"), verbatim(fmt.Sprintf("ftime %v", order["ftime"])))
 	}
 	for _, offset := range want.AttemptsAtMS {
 		if ahead := finished + offset - t.at(); ahead > 0 {
@@ -555,17 +555,17 @@ func (p *moneyPlay) callbacks(want *anymoneyCallback) {
 	for i, h := range hits {
 		stamp := h.header.Get(anymoney.HeaderUTCNowMS)
 		if ms, _ := strconv.ParseInt(stamp, 10, 64); ms-finished != want.AttemptsAtMS[i] {
-			t.fail(fmt.Sprintf("callback %d %d ms after the end", i+1, want.AttemptsAtMS[i]), fmt.Sprintf("x-utc-now-ms %s, %d ms after it", stamp, ms-finished))
+			t.fail(say("callback %d %d ms after the end", i+1, want.AttemptsAtMS[i]), say("x-utc-now-ms %s, %d ms after it", stamp, ms-finished))
 		}
 		object, err := anymoney.ParseObject([]byte(h.body))
 		if err == nil {
 			err = p.key(merchant, "api_key").Verify(object, stamp, h.header.Get(anymoney.HeaderSignature))
 		}
 		if err != nil {
-			t.fail(fmt.Sprintf("callback %d rightly signed", i+1), err.Error())
+			t.fail(say("callback %d rightly signed", i+1), textOf(err))
 		}
-		if why := p.differs("callback", order, readJSON([]byte(h.body)), false, ""); why != "" {
-			t.fail("a callback with the order as it stands", why)
+		if why := p.differs("callback", order, readJSON([]byte(h.body)), false, ""); why != (Text{}) {
+			t.fail(say("a callback with the order as it stands"), why)
 		}
 	}
 	if n := len(hits); n == 5 || n > 0 && hits[n-1].reply == http.StatusOK {
@@ -620,7 +620,7 @@ func anymoneyAnywhere() []Check {
 	refuses := func(t *T, a answer, response map[string]any, message string) {
 		e, _ := response["error"].(map[string]any)
 		if e["message"] != message {
-			t.failAt(a.index, message, oneLine(string(a.body), 300))
+			t.failAt(a.index, verbatim(message), verbatim(oneLine(string(a.body), 300)))
 		}
 	}
 	spoil := func(en, ru, message string, change func(http.Header)) Check {
@@ -635,12 +635,12 @@ func anymoneyAnywhere() []Check {
 			a, response := call(t, "balance", "{}", nil)
 			result, ok := response["result"].(map[string]any)
 			if !ok || response["id"] != "c1" || response["jsonrpc"] != "2.0" {
-				t.failAt(a.index, `{"result":{…},"id":"c1","jsonrpc":"2.0"}`, oneLine(string(a.body), 300))
+				t.failAt(a.index, verbatim(`{"result":{…},"id":"c1","jsonrpc":"2.0"}`), verbatim(oneLine(string(a.body), 300)))
 			}
 			for currency, amount := range result {
 				text, isText := amount.(string)
 				if canonical, err := anymoney.ParseAmount(text); !isText || err != nil || string(canonical) != text {
-					t.failAt(a.index, "a canonical amount in text", fmt.Sprintf("%s of %s", short(amount), currency))
+					t.failAt(a.index, say("a canonical amount in text"), say("%s of %s", short(amount), currency))
 				}
 			}
 			raw, err := json.Marshal(result)
@@ -648,7 +648,7 @@ func anymoneyAnywhere() []Check {
 			object, err := anymoney.ParseObject(raw)
 			t.set(err)
 			if err := anymoney.Key(t.env.target.Platform.AnyMoney.Key).Verify(object, a.header.Get(anymoney.HeaderUTCNowMS), a.header.Get(anymoney.HeaderSignature)); err != nil {
-				t.failAt(a.index, "an answer that is rightly signed", err.Error())
+				t.failAt(a.index, say("an answer that is rightly signed"), textOf(err))
 			}
 		}},
 		spoil("Without x-merchant a call is refused", "Без x-merchant вызов отвергается", "EParamHeadersInvalid", without(anymoney.HeaderMerchant)),
@@ -693,7 +693,7 @@ func anymoneyAnywhere() []Check {
 					stamp, signature = h.Get(anymoney.HeaderUTCNowMS), h.Get(anymoney.HeaderSignature)
 				})
 				if response["error"] != nil {
-					t.failAt(a.index, "a result", oneLine(string(a.body), 200))
+					t.failAt(a.index, say("a result"), verbatim(oneLine(string(a.body), 200)))
 				}
 			}
 		}},

@@ -111,7 +111,7 @@ func callChecks() []Check {
 	greets := func(t *T, r reply, name string) {
 		t.yes(r)
 		if r.data != "Hello, "+name+"!" {
-			t.failAt(r.index, "Hello, "+name+"!", fmt.Sprint(r.data))
+			t.failAt(r.index, verbatim(fmt.Sprintf("Hello, %s!", name)), verbatim(fmt.Sprint(r.data)))
 		}
 	}
 	// sealed is k of hello with a plain text of the check's own.
@@ -137,20 +137,20 @@ func callChecks() []Check {
 			r := hello(t, "x")
 			t.yes(r)
 			if !r.hasData || r.message == "" {
-				t.failAt(r.index, "a message and data", string(r.body))
+				t.failAt(r.index, say("a message and data"), verbatim(string(r.body)))
 			}
 		}},
 		{Title: Text{"The answer is declared as JSON in UTF-8", "Ответ объявлен как JSON в UTF-8"}, Clause: "Integra §3", Run: func(t *T) {
 			r := hello(t, "x")
 			if kind := r.header.Get("Content-Type"); !strings.HasPrefix(kind, "application/json") || strings.Contains(kind, "charset") && !strings.Contains(strings.ToLower(kind), "utf-8") {
-				t.failAt(r.index, "application/json; charset=utf-8", kind)
+				t.failAt(r.index, verbatim("application/json; charset=utf-8"), verbatim(kind))
 			}
 		}},
 		{Title: Text{"A refusal has another code than 0, a message, error true, and status 200", "Отказ несёт код не 0, сообщение, error true и статус 200"}, Clause: "Integra §3", Run: func(t *T) {
 			r := t.ask(integra.CreateUser, t.partnerCred(), map[string]string{"hash": "short"})
 			t.no(r)
 			if r.message == "" {
-				t.failAt(r.index, "a message", string(r.body))
+				t.failAt(r.index, say("a message"), verbatim(string(r.body)))
 			}
 		}},
 		raw("Escaped letters are read, as PHP writes them", "Читаются экранированные буквы, как их пишет PHP", `{"name":"\u0416\u0430\u043d\u043d\u0430"}`, "Жанна"),
@@ -173,7 +173,7 @@ func callChecks() []Check {
 		{Title: Text{"A method that is not there gets an answer that is no fault of the server", "Несуществующий метод получает ответ, который не ошибка сервера"}, Run: func(t *T) {
 			a := t.send("noSuchMethod", http.MethodGet, t.env.methodURL("noSuchMethod")+"?k="+url.QueryEscape(sealed(t, t.partnerCred(), `{}`)), "", nil)
 			if a.err != nil || a.status >= 500 {
-				t.failAt(a.index, "an answer below 500", a.String())
+				t.failAt(a.index, say("an answer below 500"), a.said())
 			}
 		}},
 		{Title: Text{"A literal link of an older partner module is read", "Читается дословная ссылка старого партнёрского модуля"}, Needs: []Need{NeedControl, NeedWrite, NeedClock}, Run: func(t *T) {
@@ -195,14 +195,14 @@ func userChecks() []Check {
 		t.set(err)
 		a := t.send(string(m), http.MethodGet, address, "", nil)
 		if a.status != http.StatusOK || !strings.HasPrefix(a.header.Get("Content-Type"), "text/html") || !strings.Contains(strings.ToLower(string(a.body)), "<html") {
-			t.failAt(a.index, "200 with a page of HTML", fmt.Sprintf("%d %s", a.status, a.header.Get("Content-Type")))
+			t.failAt(a.index, say("200 with a page of HTML"), verbatim(fmt.Sprintf("%d %s", a.status, a.header.Get("Content-Type"))))
 		}
 	}
 	checks := []Check{
 		{Title: Text{"createUser returns the user's crypt key", "createUser возвращает ключ пользователя"}, Run: func(t *T) { t.member() }},
 		{Title: Text{"Two users get two keys", "Два пользователя получают два ключа"}, Run: func(t *T) {
 			if a, b := t.member(), t.member(); a.key == b.key {
-				t.fail("two keys", "the same key twice")
+				t.fail(say("two keys"), say("the same key twice"))
 			}
 		}},
 		{Title: Text{"A taken hash is refused with code 3", "Занятый хеш отвергается с кодом 3"}, Run: func(t *T) {
@@ -239,7 +239,7 @@ func userChecks() []Check {
 			r = t.ask(integra.UnarchiveUser, u.cred(), args)
 			t.yes(r)
 			if r.text("userHash") != u.hash {
-				t.failAt(r.index, u.hash, r.text("userHash"))
+				t.failAt(r.index, verbatim(u.hash), verbatim(r.text("userHash")))
 			}
 		}},
 		{Title: Text{"An archived user pays nothing", "Архивный пользователь ничего не платит"}, Severity: Should, Run: func(t *T) {
@@ -269,7 +269,7 @@ func dataChecks() []Check {
 			t.yes(r)
 			object, _ := r.data.(map[string]any)
 			if _, ok := object["messages"].([]any); !ok {
-				t.failAt(r.index, `{"messages":[…]}`, oneLine(string(r.body), 200))
+				t.failAt(r.index, verbatim(`{"messages":[…]}`), verbatim(oneLine(string(r.body), 200)))
 			}
 		}
 	}
@@ -280,7 +280,7 @@ func dataChecks() []Check {
 			t.yes(r)
 			r.has("hash", "balance", "dailyBudget", "dailyExpense", "url", "keywords", "status", "progress", "markers", "unreadCount", "balanceInfo")
 			if r.text("hash") != u.hash {
-				t.failAt(r.index, u.hash, r.text("hash"))
+				t.failAt(r.index, verbatim(u.hash), verbatim(r.text("hash")))
 			}
 		}},
 		{Title: Text{"A new user has a balance of 0", "У нового пользователя баланс 0"}, Run: func(t *T) { t.member().holds("0") }},
@@ -293,7 +293,7 @@ func dataChecks() []Check {
 			t.yes(r)
 			all, _ := r.data.([]any)
 			if !slices.ContainsFunc(all, func(one any) bool { object, _ := one.(map[string]any); return object["hash"] == u.hash }) {
-				t.failAt(r.index, "a list with the user "+u.hash, fmt.Sprintf("%d users, without it", len(all)))
+				t.failAt(r.index, say("a list with the user %s", u.hash), say("%d users, without it", len(all)))
 			}
 		}},
 		{Title: Text{"getFinSummaryByDate has date, balance, income and outcome", "getFinSummaryByDate несёт date, balance, income и outcome"}, Run: func(t *T) {
@@ -307,7 +307,7 @@ func dataChecks() []Check {
 			t.yes(r)
 			r.has("date", "balance", "income", "outcome")
 			if r.text("date") != today || !sameAmount(r.text("balance"), "100") {
-				t.failAt(r.index, today+" with a balance of 100", oneLine(string(r.body), 200))
+				t.failAt(r.index, say("%s with a balance of 100", today), verbatim(oneLine(string(r.body), 200)))
 			}
 		}},
 		{Title: Text{"A date that is none is refused", "Дата, которой нет, отвергается"}, Run: func(t *T) {
@@ -326,7 +326,7 @@ func dataChecks() []Check {
 			t.yes(r)
 			r.has("success")
 			if r.text("success") != "0" {
-				t.failAt(r.index, "success 0: nobody has these messages", r.text("success"))
+				t.failAt(r.index, say("success 0: nobody has these messages"), verbatim(r.text("success")))
 			}
 		}},
 		{Title: Text{"changeUrl returns the new and the old address", "changeUrl возвращает новый и старый адрес"}, Run: func(t *T) {
@@ -336,7 +336,7 @@ func dataChecks() []Check {
 			t.yes(r)
 			r.has("newUrl", "oldUrl")
 			if !strings.Contains(r.text("newUrl"), "second.example") || !strings.Contains(r.text("oldUrl"), "first.example") {
-				t.failAt(r.index, "newUrl second.example, oldUrl first.example", oneLine(string(r.body), 200))
+				t.failAt(r.index, verbatim("newUrl second.example, oldUrl first.example"), verbatim(oneLine(string(r.body), 200)))
 			}
 		}},
 		{Title: Text{"attachYandexMetrikaCounter returns an id", "attachYandexMetrikaCounter возвращает id"}, Run: func(t *T) {
@@ -355,7 +355,7 @@ func payChecks() []Check {
 			r := u.pays("100", t.fresh())
 			t.yes(r)
 			if id := r.text("paymentId"); id == "" || strings.Trim(id, "0123456789") != "" {
-				t.failAt(r.index, "a paymentId of digits", oneLine(string(r.body), 200))
+				t.failAt(r.index, say("a paymentId of digits"), verbatim(oneLine(string(r.body), 200)))
 			}
 			u.holds("100")
 		}},
@@ -379,7 +379,7 @@ func payChecks() []Check {
 			second := u.pays("100", hash)
 			t.yes(second)
 			if first.text("paymentId") != second.text("paymentId") {
-				t.failAt(second.index, first.text("paymentId"), second.text("paymentId"))
+				t.failAt(second.index, verbatim(first.text("paymentId")), verbatim(second.text("paymentId")))
 			}
 			u.holds("100")
 		}},
@@ -445,7 +445,7 @@ func settleChecks() []Check {
 		p, err := t.env.control.payment(t.ctx, id)
 		t.set(err)
 		if p.State != want {
-			t.fail("payment "+want, p.State)
+			t.fail(say("the payment %s at Integra", stateText(want)), stateText(p.State))
 		}
 	}
 	checks := []Check{
@@ -454,7 +454,7 @@ func settleChecks() []Check {
 			r := u.confirms(id, "100")
 			t.yes(r)
 			if r.text("transactionId") != id {
-				t.failAt(r.index, id, oneLine(string(r.body), 200))
+				t.failAt(r.index, verbatim(id), verbatim(oneLine(string(r.body), 200)))
 			}
 			u.holds("100")
 		}},
@@ -468,7 +468,7 @@ func settleChecks() []Check {
 			r := u.declines(id)
 			t.yes(r)
 			if r.text("transactionId") != id {
-				t.failAt(r.index, id, oneLine(string(r.body), 200))
+				t.failAt(r.index, verbatim(id), verbatim(oneLine(string(r.body), 200)))
 			}
 			u.holds("0")
 			state(t, id, "declined")
@@ -505,7 +505,7 @@ func settleChecks() []Check {
 				}
 			})
 			if said[0].refused == said[1].refused {
-				t.fail("one yes and one no", fmt.Sprintf("codes %d and %d", said[0].code, said[1].code))
+				t.fail(say("one yes and one no"), say("codes %d and %d", said[0].code, said[1].code))
 			}
 			if said[0].refused {
 				u.holds("0")
@@ -575,7 +575,7 @@ func settleChecks() []Check {
 			address, err := t.env.sealed(integra.ConfirmPayment, u.cred(), integra.ConfirmPaymentArgs{Amount: "100", TransactionID: id}, nil)
 			t.set(err)
 			if a := t.send("confirmPayment", http.MethodPost, address, "", nil); a.err == nil {
-				t.failAt(a.index, "a connection without an answer", a.String())
+				t.failAt(a.index, say("a connection without an answer"), a.said())
 			}
 			u.holds("100")
 			t.yes(u.confirms(id, "100"))
@@ -607,7 +607,7 @@ func announceChecks() []Check {
 		u, id, s := notified(t, template, amount, nil)
 		got := s.wait(1)[0]
 		if got.verb != http.MethodGet || got.uri != want(u, id) {
-			t.fail("GET "+want(u, id), got.verb+" "+got.uri)
+			t.fail(verbatim(fmt.Sprintf("GET %s", want(u, id))), verbatim(got.verb+" "+got.uri))
 		}
 	}
 	no := func(int) int { return http.StatusInternalServerError }
@@ -619,7 +619,7 @@ func announceChecks() []Check {
 			_, id, s := notified(t, "/notify?id={id}&amount={amount}", "100", nil)
 			s.wait(1)
 			if !integra.ValidHash(id) {
-				t.fail("32 letters or digits", id)
+				t.fail(say("32 letters or digits"), verbatim(id))
 			}
 		}},
 		{Title: Text{"Placeholders in the path are filled in", "Подстановки в пути заполняются"}, Run: func(t *T) {
@@ -632,7 +632,7 @@ func announceChecks() []Check {
 			u, id, s := notified(t, "/n?id={id}&amount={amount}&z={zebra}", "100", nil)
 			_ = u
 			if got := s.wait(1)[0].uri; !strings.Contains(got, "id="+id) || !strings.Contains(got, "zebra") {
-				t.fail("{zebra} left alone", got)
+				t.fail(say("{zebra} left alone"), verbatim(got))
 			}
 		}},
 		{Title: Text{"A placeholder that stands there twice is filled in twice", "Подстановка, стоящая дважды, заполняется дважды"}, Run: func(t *T) {
@@ -657,7 +657,7 @@ func announceChecks() []Check {
 			hits := s.exactly(6)
 			for _, h := range hits {
 				if h.uri != hits[0].uri {
-					t.fail("the same address each time", h.uri)
+					t.fail(say("the same address each time"), verbatim(h.uri))
 				}
 			}
 		}},
@@ -691,7 +691,7 @@ func announceChecks() []Check {
 			_, _, s := notified(t, "/n?id={id}&amount={amount}", "100", nil)
 			hits := s.wait(3)
 			if hits[1].uri != hits[0].uri || hits[2].uri != hits[0].uri {
-				t.fail("three equal notifications", hits[1].uri)
+				t.fail(say("three equal notifications"), verbatim(hits[1].uri))
 			}
 		}},
 		{Title: Text{"A direct payment is not announced", "О прямом платеже не сообщается"}, Needs: []Need{NeedClock}, Run: func(t *T) {
@@ -718,7 +718,7 @@ func announceChecks() []Check {
 			}
 			for _, id := range ids {
 				if !seen["/n?id="+id+"&amount=1"] {
-					t.fail("a notification of "+id, "none")
+					t.fail(say("a notification of %s", id), say("none"))
 				}
 			}
 		}},
@@ -728,10 +728,10 @@ func announceChecks() []Check {
 
 // tried waits until the platform has noted the answers to n messages of a sink.
 func (t *T) tried(s *sink, n int) {
-	t.until(t.env.limits.Settle, fmt.Sprintf("%d answers noted", n), func() (bool, string) {
+	t.until(t.env.limits.Settle, say("%d answers noted", n), func() (bool, Text) {
 		id, _, _ := strings.Cut(strings.TrimPrefix(s.got()[0].uri, "/n?id="), "&")
 		p, err := t.env.control.payment(t.ctx, id)
 		t.set(err)
-		return len(p.Attempts) >= n, fmt.Sprint(len(p.Attempts))
+		return len(p.Attempts) >= n, verbatim(fmt.Sprint(len(p.Attempts)))
 	})
 }

@@ -163,7 +163,7 @@ func shopChecks() []Check {
 	}
 	state := func(t *T, login string, want int) {
 		if code, _, a := t.opState(login, "2147483647", strings.Repeat("0", 32)); code != want {
-			t.failAt(a.index, fmt.Sprintf("Result %d", want), a.String())
+			t.failAt(a.index, verbatim(fmt.Sprintf("Result %d", want)), a.said())
 		}
 	}
 	return numbered("PR-CALL", "Robokassa §6, §9", []Need{NeedRobo}, []Check{
@@ -184,7 +184,7 @@ func shopChecks() []Check {
 			algorithm := robokassa.Algorithm(cmp.Or(strings.ToUpper(shop.Hash), string(robokassa.MD5)))
 			signature := robokassa.OpStateBase(shop.Login, "2147483647").Sign(algorithm, robokassa.Password(shop.Password2))
 			if code, _, a := t.opState(shop.Login, "2147483647", signature); code != 3 {
-				t.failAt(a.index, "Result 3", a.String())
+				t.failAt(a.index, verbatim("Result 3"), a.said())
 			}
 		}},
 	})
@@ -300,7 +300,7 @@ func (t *T) cardPage(form string, want robokassa.Code) {
 		code = string(m[1])
 	}
 	if a.err != nil || a.status >= 400 || code != strconv.Itoa(int(want)) {
-		t.failAt(a.index, fmt.Sprintf("a page with code %d", want), a.String())
+		t.failAt(a.index, say("a page with code %d", want), a.said())
 	}
 }
 
@@ -329,7 +329,7 @@ func (t *T) page(form string, want robokassa.Code) string {
 	a := t.send("Indexjson", http.MethodPost, t.robo("/Merchant/Indexjson.aspx"), form, formType)
 	answer, err := robokassa.ParseIndexAnswer(a.body)
 	if a.err != nil || err != nil {
-		t.failAt(a.index, `{"invoiceID":…,"errorCode":…,"errorMessage":…}`, a.String())
+		t.failAt(a.index, verbatim(`{"invoiceID":…,"errorCode":…,"errorMessage":…}`), a.said())
 	}
 	var members struct {
 		InvoiceID string         `json:"invoiceID"`
@@ -337,7 +337,7 @@ func (t *T) page(form string, want robokassa.Code) string {
 	}
 	_ = answer
 	if err := json.Unmarshal(a.body, &members); err != nil || members.ErrorCode != want || (want == 0) == (members.InvoiceID == robokassa.ZeroGUID || members.InvoiceID == "") {
-		t.failAt(a.index, fmt.Sprintf("errorCode %d", want), a.String())
+		t.failAt(a.index, verbatim(fmt.Sprintf("errorCode %d", want)), a.said())
 	}
 	return members.InvoiceID
 }
@@ -359,11 +359,11 @@ func tokenChecks() []Check {
 				t.vectorShop("MD5")
 				b, refused := t.invoice(v.Endpoint, strconv.Quote(v.Token[:len(v.Token)-6]+"AAAAAA"))
 				if refused["isSuccess"] == true {
-					t.failAt(b.index, "another signature refused", b.String())
+					t.failAt(b.index, say("another signature refused"), b.said())
 				}
 				// A number that is taken, or is not there, is not a matter of the signature.
 				if a, answer := t.invoice(v.Endpoint, strconv.Quote(v.Token)); answer["isSuccess"] != true && answer["message"] == refused["message"] {
-					t.failAt(a.index, "the signature accepted", a.String())
+					t.failAt(a.index, say("the signature accepted"), a.said())
 				}
 			},
 		})
@@ -373,7 +373,7 @@ func tokenChecks() []Check {
 			s := t.shop(nil)
 			a, answer := t.invoice("CreateInvoice", s.token(`{"MerchantLogin":"`+s.login+`","InvoiceType":"OneTime","InvId":7,"OutSum":10.5}`))
 			if answer["isSuccess"] != true || fmt.Sprint(answer["invId"]) != "7" {
-				t.failAt(a.index, "isSuccess true, invId 7", a.String())
+				t.failAt(a.index, verbatim("isSuccess true, invId 7"), a.said())
 			}
 		}},
 		Check{Title: Text{"A number that is taken is refused", "Занятый номер отвергается"}, Run: func(t *T) {
@@ -382,14 +382,14 @@ func tokenChecks() []Check {
 			t.invoice("CreateInvoice", s.token(payload))
 			a, answer := t.invoice("CreateInvoice", s.token(payload))
 			if answer["isSuccess"] != false || answer["message"] != robokassa.InvoiceTaken {
-				t.failAt(a.index, robokassa.InvoiceTaken, a.String())
+				t.failAt(a.index, verbatim(robokassa.InvoiceTaken), a.said())
 			}
 		}},
 		Check{Title: Text{"Without a number one is assigned", "Без номера он назначается"}, Run: func(t *T) {
 			s := t.shop(nil)
 			a, answer := t.invoice("CreateInvoice", s.token(`{"MerchantLogin":"`+s.login+`","InvoiceType":"OneTime","OutSum":10.5}`))
 			if n, err := strconv.Atoi(fmt.Sprint(answer["invId"])); answer["isSuccess"] != true || err != nil || n <= 0 {
-				t.failAt(a.index, "isSuccess true and a number", a.String())
+				t.failAt(a.index, say("isSuccess true and a number"), a.said())
 			}
 		}},
 		Check{Title: Text{"An invoice that is deactivated is deactivated once", "Счёт деактивируется один раз"}, Run: func(t *T) {
@@ -397,10 +397,10 @@ func tokenChecks() []Check {
 			t.invoice("CreateInvoice", s.token(`{"MerchantLogin":"`+s.login+`","InvoiceType":"OneTime","InvId":7,"OutSum":10.5}`))
 			a, answer := t.invoice("DeactivateInvoice", s.token(`{"MerchantLogin":"`+s.login+`","InvId":7}`))
 			if answer["isSuccess"] != true {
-				t.failAt(a.index, "isSuccess true", a.String())
+				t.failAt(a.index, verbatim("isSuccess true"), a.said())
 			}
 			if a, answer := t.invoice("DeactivateInvoice", s.token(`{"MerchantLogin":"`+s.login+`","InvId":8}`)); answer["isSuccess"] != false {
-				t.failAt(a.index, "a refusal: there is no invoice 8", a.String())
+				t.failAt(a.index, say("a refusal: there is no invoice 8"), a.said())
 			}
 		}},
 	)
@@ -412,7 +412,7 @@ func (t *T) invoice(method, body string) (answer, map[string]any) {
 	a := t.send(method, http.MethodPost, t.robo("/InvoiceServiceWebApi/api/"+method), body, http.Header{"Content-Type": {"application/json"}})
 	object, ok := readJSON(a.body).(map[string]any)
 	if _, isBool := object["isSuccess"].(bool); a.err != nil || !ok || !isBool {
-		t.failAt(a.index, `an object with "isSuccess"`, a.String())
+		t.failAt(a.index, say(`an object with "isSuccess"`), a.said())
 	}
 	return a, object
 }
@@ -569,7 +569,7 @@ func pageChecks() []Check {
 			r.Signature = strings.Repeat("0", 32)
 			a := t.send("Index", http.MethodGet, t.robo("/Merchant/Index.aspx?"+r.Fields().Encode()), "", nil)
 			if a.err != nil || !strings.HasPrefix(a.header.Get("Content-Type"), "text/html") || !strings.Contains(string(a.body), "29") {
-				t.failAt(a.index, "HTML with 29", a.String())
+				t.failAt(a.index, say("HTML with 29"), a.said())
 			}
 		}},
 	}
@@ -596,7 +596,7 @@ func resultChecks() []Check {
 			err = result.Verify(robokassa.MD5, password)
 		}
 		if err != nil {
-			t.fail("a message that is rightly signed by password 2", err.Error()+": "+h.uri+" "+h.body)
+			t.fail(say("a message that is rightly signed by password 2"), verbatim(err.Error()+": "+h.uri+" "+h.body))
 		}
 		return s, h, result
 	}
@@ -610,26 +610,26 @@ func resultChecks() []Check {
 		{Title: Text{"A payment is told by POST to ResultURL, signed by password 2", "Об оплате сообщается POST на ResultURL с подписью паролем 2"}, Run: func(t *T) {
 			s, h, result := paid(t, nil, nil)
 			if h.verb != http.MethodPost || result.InvID != strconv.Itoa(s.number) || !strings.HasPrefix(h.header.Get("Content-Type"), "application/x-www-form-urlencoded") {
-				t.fail("POST of a form with InvId "+strconv.Itoa(s.number), h.verb+" "+h.header.Get("Content-Type")+" "+h.body)
+				t.fail(say("POST of a form with InvId %s", strconv.Itoa(s.number)), verbatim(h.verb+" "+h.header.Get("Content-Type")+" "+h.body))
 			}
 		}},
 		{Title: Text{"Its fields come in the captured order", "Поля идут в записанном порядке"}, Run: func(t *T) {
 			_, h, _ := paid(t, nil, nil)
 			want := []string{"out_summ", "OutSum", "inv_id", "InvId", "crc", "SignatureValue", "PaymentMethod", "IncSum", "IncCurrLabel", "EMail", "Fee"}
 			if got := names(h); !slices.Equal(got, want) {
-				t.fail(strings.Join(want, ", "), strings.Join(got, ", "))
+				t.fail(verbatim(strings.Join(want, ", ")), verbatim(strings.Join(got, ", ")))
 			}
 		}},
 		{Title: Text{"Sums have six decimals", "У сумм шесть знаков"}, Run: func(t *T) {
 			_, h, result := paid(t, nil, nil)
 			if result.OutSum != "100.500000" || len(result.Fee) < 8 || result.Fee[len(result.Fee)-7] != '.' {
-				t.fail("OutSum 100.500000 and a Fee with six decimals", h.body)
+				t.fail(say("OutSum 100.500000 and a Fee with six decimals"), verbatim(h.body))
 			}
 		}},
 		{Title: Text{"The signature is in upper case", "Подпись в верхнем регистре"}, Run: func(t *T) {
 			_, h, _ := paid(t, nil, nil)
 			if got := h.fields().Get(robokassa.FieldSignature); got != strings.ToUpper(got) {
-				t.fail("upper-case hex", got)
+				t.fail(say("upper-case hex"), verbatim(got))
 			}
 		}},
 		{Title: Text{"OutSum, InvId and the signature come under their old names as well", "OutSum, InvId и подпись идут и под старыми именами"}, Run: func(t *T) {
@@ -637,13 +637,13 @@ func resultChecks() []Check {
 			values, err := url.ParseQuery(h.body)
 			t.set(err)
 			if values.Get("out_summ") != values.Get("OutSum") || values.Get("inv_id") != values.Get("InvId") || values.Get("crc") != values.Get("SignatureValue") {
-				t.fail("out_summ, inv_id and crc like their namesakes", h.body)
+				t.fail(say("out_summ, inv_id and crc like their namesakes"), verbatim(h.body))
 			}
 		}},
 		{Title: Text{"A test has two decimals, IsTest=1, no fee and no address", "У теста два знака, IsTest=1, без комиссии и адреса"}, Clause: "Robokassa §10", Run: func(t *T) {
 			_, h, result := paid(t, nil, func(r *robokassa.Request) { r.IsTest = true })
 			if result.OutSum != "100.50" || !result.IsTest || result.Fee != "0.0" || result.EMail != "" {
-				t.fail("OutSum 100.50, IsTest=1, Fee 0.0, an empty EMail", h.body)
+				t.fail(say("OutSum 100.50, IsTest=1, Fee 0.0, an empty EMail"), verbatim(h.body))
 			}
 		}},
 		{Title: Text{"Fields of the shop come back as they were sent", "Поля магазина возвращаются как были"}, Run: func(t *T) {
@@ -651,13 +651,13 @@ func resultChecks() []Check {
 				r.Shp = robokassa.Fields{{Name: "Shp_b", Value: "2 + 2"}, {Name: "shp_a", Value: "Вася"}}
 			})
 			if fields := h.fields(); fields.Get("Shp_b") != "2 + 2" || fields.Get("shp_a") != "Вася" || !slices.Contains(names(h), "Shp_b") || !slices.Contains(names(h), "shp_a") {
-				t.fail("Shp_b and shp_a as sent", h.body)
+				t.fail(say("Shp_b and shp_a as sent"), verbatim(h.body))
 			}
 		}},
 		{Title: Text{"A shop that wants GET gets GET", "Магазин, выбравший GET, получает GET"}, Run: func(t *T) {
 			_, h, _ := paid(t, map[string]any{"result_method": "GET"}, nil)
 			if h.verb != http.MethodGet || !strings.Contains(h.uri, "?") {
-				t.fail("GET with a query", h.verb+" "+h.uri)
+				t.fail(say("GET with a query"), verbatim(h.verb+" "+h.uri))
 			}
 		}},
 		{Title: Text{"A payment that is refused is not told", "О неоплаченном не сообщается"}, Needs: []Need{NeedClock}, Run: func(t *T) {
@@ -687,7 +687,7 @@ func resultChecks() []Check {
 			t.advance(3*time.Minute + time.Second)
 			hits := s.result.wait(3)
 			if hits[1].body != hits[0].body {
-				t.fail("the same message again", hits[1].body)
+				t.fail(say("the same message again"), verbatim(hits[1].body))
 			}
 		}},
 		{Title: Text{"A 500 is repeated until the answer is right", "500 вызывает повторы до верного ответа"}, Needs: []Need{NeedClock}, Run: func(t *T) {
@@ -708,7 +708,7 @@ func resultChecks() []Check {
 			h := second.wait(1)[0]
 			header, data := stateNotice(h.body)
 			if h.verb != http.MethodPost || header != `{"typ":"JWT","alg":"RS256"}` || data["invId"] != strconv.Itoa(s.number) || data["shop"] != s.login || data["state"] != robokassa.NoticeOK || data["incSum"] == nil {
-				t.fail("a JWS about the payment, state OK", oneLine(h.body, 300))
+				t.fail(say("a JWS about the payment, state OK"), verbatim(oneLine(h.body, 300)))
 			}
 		}},
 		{Title: Text{"In a test ResultUrl2 gets nothing", "В тесте ResultUrl2 не получает ничего"}, Clause: "Robokassa §4", Needs: []Need{NeedClock}, Run: func(t *T) {
@@ -758,7 +758,7 @@ func (t *T) opState(login, id, signature string) (code int, state int, a answer)
 		}
 	}
 	if a.err != nil || a.status != http.StatusOK || code < 0 || !strings.Contains(a.header.Get("Content-Type"), "xml") {
-		t.failAt(a.index, "XML with Result and Code", a.String())
+		t.failAt(a.index, say("XML with Result and Code"), a.said())
 	}
 	return code, state, a
 }
@@ -776,7 +776,7 @@ func vector(id string) map[string]string {
 func stateChecks() []Check {
 	wants := func(t *T, a answer, code, state, wantCode, wantState int) {
 		if code != wantCode || state != wantState {
-			t.failAt(a.index, fmt.Sprintf("Result %d, State %d", wantCode, wantState), fmt.Sprintf("Result %d, State %d", code, state))
+			t.failAt(a.index, verbatim(fmt.Sprintf("Result %d, State %d", wantCode, wantState)), verbatim(fmt.Sprintf("Result %d, State %d", code, state)))
 		}
 	}
 	list := func(en, ru, path, want string) Check {
@@ -784,7 +784,7 @@ func stateChecks() []Check {
 			s := t.shop(nil)
 			a := t.send(path, http.MethodGet, t.robo("/Merchant/WebService/Service.asmx/"+path+"?MerchantLogin="+s.login+"&Language=ru&IncCurrLabel=BankCardPSR&IncSum=100&OutSum=100"), "", nil)
 			if a.err != nil || !strings.Contains(string(a.body), want) {
-				t.failAt(a.index, want, a.String())
+				t.failAt(a.index, verbatim(want), a.said())
 			}
 		}}
 	}
@@ -794,13 +794,13 @@ func stateChecks() []Check {
 			s.opens(s.request("100.5"))
 			s.acts("pay")
 			s.result.wait(1)
-			t.until(t.env.limits.Settle, "state 100", func() (bool, string) {
+			t.until(t.env.limits.Settle, say("state 100"), func() (bool, Text) {
 				code, state, _ := s.state(shopPassword2)
-				return code == 0 && state == 100, fmt.Sprintf("Result %d, State %d", code, state)
+				return code == 0 && state == 100, verbatim(fmt.Sprintf("Result %d, State %d", code, state))
 			})
 			_, _, a := s.state(shopPassword2)
 			if !strings.Contains(string(a.body), "<OpKey>") {
-				t.failAt(a.index, "an OpKey", a.String())
+				t.failAt(a.index, say("an OpKey"), a.said())
 			}
 		}},
 		{Title: Text{"Before the buyer has done anything it is unknown: code 3", "До действий покупателя платёж неизвестен: код 3"}, Run: func(t *T) {
@@ -858,10 +858,10 @@ func stateChecks() []Check {
 			for _, algorithm := range slices.Backward(robokassa.Algorithms()) { // MD5 last: it stays
 				t.vectorShop(string(algorithm))
 				if code, _, a := t.opState(login, "12345", v[string(algorithm)]); code == 1 {
-					t.failAt(a.index, "the signature by "+string(algorithm)+" accepted", a.String())
+					t.failAt(a.index, say("the signature by %s accepted", string(algorithm)), a.said())
 				}
 				if code, _, a := t.opState(login, "12345", "0"+v[string(algorithm)][1:]); code != 1 && v[string(algorithm)][0] != '0' {
-					t.failAt(a.index, "another signature refused with code 1", a.String())
+					t.failAt(a.index, say("another signature refused with code 1"), a.said())
 				}
 			}
 		}},
@@ -880,11 +880,11 @@ func stateChecks() []Check {
 				}
 				// There is no payment that it could repeat, which is looked at after the signature.
 				if a := recurs(); a.err != nil || !strings.Contains(string(a.body), strconv.Itoa(int(robokassa.CodeRecurring))) {
-					t.failAt(a.index, "a refusal with code 35", a.String())
+					t.failAt(a.index, say("a refusal with code 35"), a.said())
 				}
 				form.Set("SignatureValue", strings.Repeat("0", 32))
 				if a := recurs(); a.err != nil || !strings.Contains(string(a.body), strconv.Itoa(int(robokassa.CodeSignature))) {
-					t.failAt(a.index, "a refusal with code 29", a.String())
+					t.failAt(a.index, say("a refusal with code 29"), a.said())
 				}
 			}
 		}},
@@ -911,7 +911,7 @@ func holdChecks() []Check {
 		s.opens(r)
 		s.acts("pay")
 		if code, state, a := s.state(shopPassword2); code != 0 || state != 20 {
-			t.failAt(a.index, "state 20", fmt.Sprintf("Result %d, State %d", code, state))
+			t.failAt(a.index, say("state 20"), verbatim(fmt.Sprintf("Result %d, State %d", code, state)))
 		}
 		return s
 	}
@@ -930,13 +930,13 @@ func holdChecks() []Check {
 		case robokassa.HoldAnswer(false):
 			return false
 		}
-		s.t.failAt(a.index, robokassa.HoldAnswer(true)+" or "+robokassa.HoldAnswer(false), a.String())
+		s.t.failAt(a.index, say("%s or %s", robokassa.HoldAnswer(true), robokassa.HoldAnswer(false)), a.said())
 		return false
 	}
 	reaches := func(s *roboShop, want int) {
-		s.t.until(s.t.env.limits.Settle, fmt.Sprintf("state %d", want), func() (bool, string) {
+		s.t.until(s.t.env.limits.Settle, say("state %d", want), func() (bool, Text) {
 			code, state, _ := s.state(shopPassword2)
-			return code == 0 && state == want, fmt.Sprintf("Result %d, State %d", code, state)
+			return code == 0 && state == want, verbatim(fmt.Sprintf("Result %d, State %d", code, state))
 		})
 	}
 	// refunds asks for a refund of a payment and returns the answer.
@@ -962,7 +962,7 @@ func holdChecks() []Check {
 		{Title: Text{"A hold that is confirmed is told, and done", "О подтверждённом холде сообщается, и он завершён"}, Run: func(t *T) {
 			s := held(t)
 			if !act(s, "Confirm", "100.00") {
-				t.fail("success: true", "success: false")
+				t.fail(verbatim("success: true"), verbatim("success: false"))
 			}
 			s.result.wait(1)
 			reaches(s, 100)
@@ -970,18 +970,18 @@ func holdChecks() []Check {
 		{Title: Text{"A hold may be confirmed for less", "Холд можно подтвердить на меньшую сумму"}, Run: func(t *T) {
 			s := held(t)
 			if !act(s, "Confirm", "60.00") {
-				t.fail("success: true", "success: false")
+				t.fail(verbatim("success: true"), verbatim("success: false"))
 			}
 			result, err := robokassa.NewResult(s.result.wait(1)[0].fields())
 			t.set(err)
 			if sum, err := robokassa.ParseSum(result.OutSum, money.RUB); err != nil || sum != rub("60") {
-				t.fail("OutSum 60", result.OutSum)
+				t.fail(verbatim("OutSum 60"), verbatim(result.OutSum))
 			}
 		}},
 		{Title: Text{"A hold may not be confirmed for more", "Холд нельзя подтвердить на большую сумму"}, Run: func(t *T) {
 			s := held(t)
 			if act(s, "Confirm", "100.01") {
-				t.fail("success: false", "success: true")
+				t.fail(verbatim("success: false"), verbatim("success: true"))
 			}
 			s.result.exactly(0)
 		}},
@@ -990,17 +990,17 @@ func holdChecks() []Check {
 			act(s, "Confirm", "100.00")
 			s.result.wait(1)
 			if act(s, "Confirm", "100.00") {
-				t.fail("success: false", "success: true")
+				t.fail(verbatim("success: false"), verbatim("success: true"))
 			}
 		}},
 		{Title: Text{"A hold that is let go has state 60, and cannot be confirmed", "Снятый холд в состоянии 60, и подтвердить его нельзя"}, Run: func(t *T) {
 			s := held(t)
 			if !act(s, "Cancel", "") {
-				t.fail("success: true", "success: false")
+				t.fail(verbatim("success: true"), verbatim("success: false"))
 			}
 			reaches(s, 60)
 			if act(s, "Confirm", "100.00") {
-				t.fail("success: false", "success: true")
+				t.fail(verbatim("success: false"), verbatim("success: true"))
 			}
 			s.result.exactly(0)
 		}},
@@ -1011,7 +1011,7 @@ func holdChecks() []Check {
 			s.opens(r)
 			s.acts("pay")
 			if _, data := stateNotice(second.wait(1)[0].body); data["state"] != robokassa.NoticeHold {
-				t.fail("state HOLD", short(data))
+				t.fail(say("state HOLD"), verbatim(short(data)))
 			}
 		}},
 		{Title: Text{"A refund is accepted and gets an id", "Возврат принимается и получает id"}, Clause: "Robokassa §8.1", Run: func(t *T) {
@@ -1019,33 +1019,33 @@ func holdChecks() []Check {
 			a, object := refunds(s, shopPassword3, "40.00")
 			id, _ := object["requestId"].(string)
 			if object["success"] != true || id == "" {
-				t.failAt(a.index, `{"success":true,"message":null,"requestId":…}`, a.String())
+				t.failAt(a.index, verbatim(`{"success":true,"message":null,"requestId":…}`), a.said())
 			}
 			state := t.send("GetState", http.MethodGet, t.robo("/RefundService/Refund/GetState?id="+url.QueryEscape(id)), "", nil)
 			got, _ := readJSON(state.body).(map[string]any)
 			if got["requestId"] != id || !slices.Contains([]any{"finished", "processing"}, got["label"]) {
-				t.failAt(state.index, "the refund, finished or processing", state.String())
+				t.failAt(state.index, say("the refund, finished or processing"), state.said())
 			}
 		}},
 		{Title: Text{"No more is refunded than was paid", "Возвращается не больше уплаченного"}, Clause: "Robokassa §8.1", Run: func(t *T) {
 			s := done(t)
 			if a, object := refunds(s, shopPassword3, "100.01"); object["success"] != false || object["message"] != robokassa.RefundNoFunds {
-				t.failAt(a.index, robokassa.RefundNoFunds, a.String())
+				t.failAt(a.index, verbatim(robokassa.RefundNoFunds), a.said())
 			}
 			refunds(s, shopPassword3, "60.00")
 			if a, object := refunds(s, shopPassword3, "60.00"); object["success"] != false {
-				t.failAt(a.index, "a refusal of the second part, 120 of 100 in all", a.String())
+				t.failAt(a.index, say("a refusal of the second part, 120 of 100 in all"), a.said())
 			}
 		}},
 		{Title: Text{"A refund under another password is refused", "Возврат под другим паролем отвергается"}, Clause: "Robokassa §8.1", Run: func(t *T) {
 			if a, object := refunds(done(t), shopPassword1, "1.00"); object["success"] == true {
-				t.failAt(a.index, "a refusal", a.String())
+				t.failAt(a.index, say("a refusal"), a.said())
 			}
 		}},
 		{Title: Text{"A refund that is not there is said to be so", "О несуществующем возврате так и сообщается"}, Clause: "Robokassa §8.1", Run: func(t *T) {
 			a := t.send("GetState", http.MethodGet, t.robo("/RefundService/Refund/GetState?id=00000000-0000-0000-0000-000000000001"), "", nil)
 			if object, _ := readJSON(a.body).(map[string]any); object["message"] != robokassa.RefundUnknownID {
-				t.failAt(a.index, robokassa.RefundUnknownID, a.String())
+				t.failAt(a.index, verbatim(robokassa.RefundUnknownID), a.said())
 			}
 		}},
 	}
@@ -1063,13 +1063,13 @@ func holdChecks() []Check {
 				token, err := robokassa.SignToken(v.Header, payload, algorithm, shopPassword3)
 				t.set(err)
 				if a, object := s.refund("application/json", strconv.Quote(token[:len(token)-6]+"AAAAAA")); object["success"] == true {
-					t.failAt(a.index, "another signature refused", a.String())
+					t.failAt(a.index, say("another signature refused"), a.said())
 				}
 				// As the documents send it, and bare, as clients do.
 				for _, form := range []struct{ kind, body string }{{"application/json", strconv.Quote(token)}, {"application/jwt", token}, {"text/plain", token}} {
 					a, object := s.refund(form.kind, form.body)
 					if again := object["message"] == robokassa.RefundNoFunds && !strings.Contains(payload, "RefundSum"); object["success"] != true && !again {
-						t.failAt(a.index, `"success":true`, a.String())
+						t.failAt(a.index, verbatim(`"success":true`), a.said())
 					}
 				}
 			},
@@ -1080,7 +1080,7 @@ func holdChecks() []Check {
 		act(s, "Confirm", "100.00")
 		s.result.wait(1)
 		if act(s, "Cancel", "") {
-			t.fail("success: false", "success: true")
+			t.fail(verbatim("success: false"), verbatim("success: true"))
 		}
 		reaches(s, 100)
 	}})

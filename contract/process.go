@@ -3,7 +3,6 @@ package contract
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -52,7 +51,7 @@ func (c *command) Start(ctx context.Context) error {
 	if !c.prepared {
 		for _, words := range c.Start0.Before {
 			if err := c.run(ctx, words); err != nil {
-				return fmt.Errorf("adapter.start.before: %w", err)
+				return errorf("adapter.start.before: %w", err)
 			}
 		}
 		c.prepared = true
@@ -65,7 +64,7 @@ func (c *command) Start(ctx context.Context) error {
 	log := &lastLines{}
 	cmd.Stdout, cmd.Stderr = log, log
 	if err := cmd.Start(); err != nil {
-		return fmt.Errorf("adapter.start.command: %w", err)
+		return errorf("adapter.start.command: %w", err)
 	}
 	done := make(chan struct{})
 	c.mu.Lock()
@@ -74,7 +73,7 @@ func (c *command) Start(ctx context.Context) error {
 	go func() {
 		err := cmd.Wait()
 		if err == nil {
-			err = errors.New("it ended by itself")
+			err = errorf("it ended by itself")
 		}
 		c.mu.Lock()
 		c.err = err
@@ -102,11 +101,11 @@ func (c *command) serves(ctx context.Context) error {
 		select {
 		case <-tick.C:
 		case <-c.done:
-			return fmt.Errorf("adapter.start.command: it ended before it served: %w\n%s", c.err, c.log)
+			return errorf("adapter.start.command: it ended before it served: %w\n%s", c.err, c.log)
 		case <-waiting.Done():
-			err := fmt.Errorf("adapter.start.command: it does not serve after %s: %w\n%s", c.limit, why, c.log)
+			err := errorf("adapter.start.command: it does not serve after %s: %w\n%s", c.limit, why, c.log)
 			if ctx.Err() != nil {
-				err = fmt.Errorf("adapter.start.command: it did not serve yet: %w", context.Cause(ctx))
+				err = errorf("adapter.start.command: it did not serve yet: %w", context.Cause(ctx))
 			}
 			return errors.Join(err, c.Kill(context.WithoutCancel(ctx)))
 		}
@@ -118,28 +117,28 @@ func (c *command) answers(ctx context.Context) error {
 	if c.Start0.Ready == "" {
 		u, err := url.Parse(c.fill(c.notifyURL))
 		if err != nil {
-			return fmt.Errorf("adapter.notify_url: %w", err)
+			return errorf("adapter.notify_url: %w", err)
 		}
 		conn, err := new(net.Dialer).DialContext(ctx, "tcp", u.Host)
 		if err != nil {
-			return fmt.Errorf("adapter.notify_url: %w", err)
+			return errorf("adapter.notify_url: %w", err)
 		}
 		return conn.Close()
 	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, c.fill(c.Start0.Ready), nil)
 	if err != nil {
-		return fmt.Errorf("adapter.start.ready: %w", err)
+		return errorf("adapter.start.ready: %w", err)
 	}
 	res, err := c.client.Do(req)
 	if err != nil {
-		return fmt.Errorf("adapter.start.ready: %w", err)
+		return errorf("adapter.start.ready: %w", err)
 	}
 	_, _ = io.Copy(io.Discard, io.LimitReader(res.Body, maxAnswer))
 	if err := res.Body.Close(); err != nil {
 		return err
 	}
 	if res.StatusCode/100 != 2 {
-		return fmt.Errorf("adapter.start.ready: %s answers %s", req.URL, res.Status)
+		return errorf("adapter.start.ready: %s answers %s", req.URL, res.Status)
 	}
 	return nil
 }
@@ -175,7 +174,7 @@ func (c *command) end(ctx context.Context, words []string, with syscall.Signal) 
 	case <-wait.Done():
 		_ = endAll(cmd.Process)
 		<-done
-		return errors.Join(err, errors.New("adapter: it did not end within 10s and was killed"))
+		return errors.Join(err, errorf("adapter: it did not end within 10s and was killed"))
 	}
 }
 
@@ -186,7 +185,7 @@ func (c *command) Died() error {
 	if c.cmd == nil || c.err == nil {
 		return nil
 	}
-	return fmt.Errorf("the adapter ended by itself: %w\n%s", c.err, c.log)
+	return errorf("the adapter ended by itself: %w\n%s", c.err, c.log)
 }
 
 func (c *command) words(words []string) []string {
@@ -208,7 +207,7 @@ func (c *command) run(ctx context.Context, words []string) error {
 	log := &lastLines{}
 	cmd.Stdout, cmd.Stderr = log, log
 	if err := cmd.Run(); err != nil {
-		return fmt.Errorf("%s: %w\n%s", strings.Join(words, " "), err, log)
+		return errorf("%s: %w\n%s", strings.Join(words, " "), err, log)
 	}
 	return nil
 }

@@ -10,7 +10,7 @@ func TestRefusalsNameTheCause(t *testing.T) {
 	calls[0].Method, calls[0].Verdict.Detail = "confirmPayment", "payment is over 100.50 RUB,\nnot 101.00 RUB"
 	calls[1].Method, calls[1].Verdict.OK, calls[1].Verdict.Detail = "confirmPayment", true, "fine"
 	const want = "; before that confirmPayment was refused: payment is over 100.50 RUB, not 101.00 RUB"
-	if got := refusals(calls); got != want {
+	if got := refusals(calls); got.En != want {
 		t.Errorf("refusals: %q; want %q", got, want)
 	}
 }

@@ -1,9 +1,11 @@
 package contract
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -34,6 +36,35 @@ type Report struct {
 	Ended    string    `json:"ended,omitempty" doc:"Why the run ended early"`
 	Problems []string  `json:"problems,omitempty" doc:"What went wrong beside the checks"`
 	Results  []Result  `json:"results"`
+
+	EndedRu    string   `json:"ended_ru,omitempty" doc:"Why the run ended early, in Russian"`
+	ProblemsRu []string `json:"problems_ru,omitempty" doc:"What went wrong beside the checks, in Russian"`
+}
+
+// problem notes what went wrong beside the checks, if anything did.
+func (r *Report) problem(err error) {
+	if err == nil {
+		return
+	}
+	text := textOf(err)
+	r.Problems = append(r.Problems, strings.Split(text.En, "\n")...)
+	r.ProblemsRu = append(r.ProblemsRu, strings.Split(text.Ru, "\n")...)
+}
+
+// EndedIn says why the run ended early, in a language: ru, or else English.
+func (r *Report) EndedIn(lang string) string {
+	if lang == "ru" {
+		return cmp.Or(r.EndedRu, r.Ended)
+	}
+	return r.Ended
+}
+
+// ProblemsIn says what went wrong beside the checks, in a language: ru, or else English.
+func (r *Report) ProblemsIn(lang string) []string {
+	if lang == "ru" && r.ProblemsRu != nil {
+		return r.ProblemsRu
+	}
+	return r.Problems
 }
 
 // Verdict is what a whole run came to.
@@ -125,7 +156,8 @@ func (r *Result) took() time.Duration { return time.Duration(r.TookMS) * time.Mi
 func (r *Report) close(ctx context.Context) {
 	r.TookMS = time.Since(r.Started).Milliseconds()
 	if ctx.Err() != nil {
-		r.Ended = context.Cause(ctx).Error()
+		ended := textOf(context.Cause(ctx))
+		r.Ended, r.EndedRu = ended.En, ended.Ru
 	}
 	c := Counts{All: len(r.Results)}
 	for i := range r.Results {

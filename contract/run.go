@@ -88,7 +88,7 @@ func Run(ctx context.Context, target *Target, opts Options) (*Report, error) {
 	}
 	if opts.Timeout > 0 {
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeoutCause(ctx, opts.Timeout, fmt.Errorf("the run's time is over (--timeout %s)", opts.Timeout))
+		ctx, cancel = context.WithTimeoutCause(ctx, opts.Timeout, errorf("the run's time is over (--timeout %s)", opts.Timeout))
 		defer cancel()
 	}
 	r := &runner{opts: opts, checks: checks, report: newReport(target, checks, opts.Seed)}
@@ -96,7 +96,7 @@ func Run(ctx context.Context, target *Target, opts Options) (*Report, error) {
 		return nil, fmt.Errorf("%w: %w", ErrSetUp, errors.Join(err, r.end(ctx)))
 	}
 	r.run(ctx)
-	r.report.Problems = append(r.report.Problems, lines(r.end(ctx))...)
+	r.report.problem(r.end(ctx))
 	r.report.Money = r.money()
 	r.report.close(ctx)
 	return r.report, nil
@@ -124,7 +124,7 @@ func (r *runner) begin(ctx context.Context, target *Target) (err error) {
 	if target.Adapter != nil {
 		e.control, e.platform = newControl(target.StandIn.Control), strings.TrimRight(target.StandIn.URL, "/")
 		if target.StandIn.Control == "" {
-			return errors.New("stand_in.control: is missing: an adapter needs a platform to talk to")
+			return errorf("stand_in.control: is missing: an adapter needs a platform to talk to")
 		}
 	} else if target.Platform.Control != "" {
 		e.control = newControl(target.Platform.Control)
@@ -333,7 +333,7 @@ func (r *runner) people(ctx context.Context) error {
 	all.Wait()
 	for _, t := range r.ts {
 		if t != nil && t.broken != nil {
-			return fmt.Errorf("users of %s: %w", t.check.ID, t.broken)
+			return errorf("users of %s: %w", t.check.ID, t.broken)
 		}
 	}
 	return r.books(ctx)
@@ -349,7 +349,7 @@ func (r *runner) books(ctx context.Context) error {
 		u := t.users[0]
 		available, reserved, err := u.balance(ctx)
 		if err == nil && (available != u.funds || !reserved.IsZero()) {
-			err = fmt.Errorf("hook balance: %s available and %s reserved of a new user who was given %s by the hook's deposit", available.Text(), reserved.Text(), u.funds.Text())
+			err = errorf("hook balance: %s available and %s reserved of a new user who was given %s by the hook's deposit", available.Text(), reserved.Text(), u.funds.Text())
 		}
 		return err
 	}
@@ -366,7 +366,7 @@ func (r *runner) run(ctx context.Context) {
 		}
 		key, err := json.Marshal(t.check.Scene) // the keys of a map are sorted
 		if err != nil {
-			r.finish(i, Errored, nil, untold(err.Error()), nil, 0)
+			r.finish(i, Errored, nil, textOf(err), nil, 0)
 			continue
 		}
 		if scenes[string(key)] == nil {
@@ -381,7 +381,7 @@ func (r *runner) run(ctx context.Context) {
 		members := scenes[key]
 		if err := r.scene(ctx, r.checks[members[0]].Scene); err != nil {
 			for _, i := range members {
-				r.finish(i, Errored, nil, untold(err.Error()), nil, 0)
+				r.finish(i, Errored, nil, textOf(err), nil, 0)
 			}
 			continue
 		}
@@ -389,7 +389,7 @@ func (r *runner) run(ctx context.Context) {
 	}
 	if r.env.control != nil && ctx.Err() == nil {
 		if err := r.scene(ctx, nil); err != nil {
-			r.report.Problems = append(r.report.Problems, err.Error())
+			r.report.problem(err)
 		}
 	}
 	r.quiet(ctx)
@@ -448,7 +448,7 @@ func (r *runner) one(ctx context.Context, i int) {
 	case e.failure != nil:
 		r.finish(i, Failed, e.failure, Text{}, e.exchanges, took)
 	case e.fault != nil:
-		r.finish(i, Errored, nil, untold(e.fault.Error()), e.exchanges, took)
+		r.finish(i, Errored, nil, textOf(e.fault), e.exchanges, took)
 	case e.skipped != (Text{}):
 		r.finish(i, Skipped, nil, e.skipped, nil, took)
 	default:
@@ -485,7 +485,7 @@ func (u *User) onceOnly() {
 		word := e.Method + " " + e.arg("amount")
 		id := e.arg("transactionId")
 		if said[id] != "" && said[id] != word {
-			u.t.fail("a payment confirmed or declined, and nothing else afterwards", fmt.Sprintf("payment %s: %s, then %s", id, said[id], word))
+			u.t.fail(say("a payment confirmed or declined, and nothing else afterwards"), say("payment %s: %s, then %s", id, said[id], word))
 		}
 		said[id] = word
 	}
@@ -505,13 +505,13 @@ func (r *runner) revive(ctx context.Context, t *T) {
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.failure = &Failure{Want: "an adapter that goes on serving, whatever it is sent", Got: err.Error(), Exchange: len(t.exchanges) - 1}
+	t.failure = failure(len(t.exchanges)-1, say("an adapter that goes on serving, whatever it is sent"), textOf(err))
 	err = r.env.process.Kill(ctx) // what it left behind
 	if err == nil {
 		err = r.env.process.Start(ctx)
 	}
 	if err != nil {
-		r.report.Problems = append(r.report.Problems, err.Error())
+		r.report.problem(err)
 	}
 }
 
@@ -652,12 +652,4 @@ func (r *runner) end(ctx context.Context) error {
 	}
 	r.env.client.CloseIdleConnections()
 	return errors.Join(errs...)
-}
-
-// lines are the texts of a joined error.
-func lines(err error) []string {
-	if err == nil {
-		return nil
-	}
-	return strings.Split(err.Error(), "\n")
 }

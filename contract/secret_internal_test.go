@@ -19,7 +19,7 @@ func TestHide(t *testing.T) {
 		Request: "GET /?key=api%2Bkey%2Fof+merchant&p=password&token=" + proof, Response: "key: " + key, Args: `{"p":"pass"}`, Err: "no " + key,
 		Curl: "curl 'http://x/?token=" + proof + "&key=api%2Bkey%2Fof+merchant' # abc",
 	})
-	c.failure = &Failure{Want: "not " + key, Got: proof, Exchange: 0}
+	c.failure = failure(0, Text{"not " + key, "не " + key}, verbatim(proof))
 	e := c.ending()
 	want := Exchange{
 		Request: "GET /?key=" + mask + "&p=" + mask + "&token=" + mask, Response: "key: " + mask, Args: `{"p":"` + mask + `"}`, Err: "no " + mask,

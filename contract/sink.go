@@ -115,9 +115,9 @@ func (s *sink) got() []hit {
 
 // wait waits until n messages have come, and returns them.
 func (s *sink) wait(n int) []hit {
-	s.t.until(s.t.env.limits.Settle, fmt.Sprintf("%d messages at the sink", n), func() (bool, string) {
+	s.t.until(s.t.env.limits.Settle, say("%d messages at the sink", n), func() (bool, Text) {
 		got := len(s.got())
-		return got >= n, fmt.Sprintf("%d messages", got)
+		return got >= n, say("%d messages", got)
 	})
 	return s.got()
 }
@@ -126,7 +126,7 @@ func (s *sink) wait(n int) []hit {
 func (s *sink) exactly(n int) []hit {
 	got := s.got()
 	if len(got) != n {
-		s.t.fail(fmt.Sprintf("%d messages at the sink", n), fmt.Sprintf("%d messages", len(got)))
+		s.t.fail(say("%d messages at the sink", n), say("%d messages", len(got)))
 	}
 	return got
 }

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"math/rand/v2"
 	"runtime"
 	"slices"
@@ -36,13 +35,27 @@ type T struct {
 
 // A Failure is a promise that was not kept.
 type Failure struct {
-	Want string `json:"want" doc:"What was promised"`
-	Got  string `json:"got" doc:"What was there instead"`
+	Want   string `json:"want" doc:"What was promised"`
+	Got    string `json:"got" doc:"What was there instead"`
+	WantRu string `json:"want_ru,omitempty" doc:"What was promised, in Russian"`
+	GotRu  string `json:"got_ru,omitempty" doc:"What was there instead, in Russian"`
 	// Exchange is the index of the exchange that broke it, -1 for none in particular.
 	Exchange int `json:"exchange" doc:"Index of the exchange that broke it; -1 for none in particular"`
 }
 
+func failure(exchange int, want, got Text) *Failure {
+	return &Failure{Want: want.En, Got: got.En, WantRu: want.Ru, GotRu: got.Ru, Exchange: exchange}
+}
+
 func (f *Failure) String() string { return "want " + f.Want + "; got " + f.Got }
+
+// In returns what was promised and what was there instead, in a language: ru, or else English.
+func (f *Failure) In(lang string) (want, got string) {
+	if lang == "ru" {
+		return cmp.Or(f.WantRu, f.Want), cmp.Or(f.GotRu, f.Got)
+	}
+	return f.Want, f.Got
+}
 
 // dice is the check's own chance. It is safe for concurrent use.
 type dice struct {
@@ -84,13 +97,13 @@ func (t *T) record(x Exchange) int {
 }
 
 // fail ends the check: a promise was not kept. The first failure counts.
-func (t *T) fail(want, got string) { t.failAt(-1, want, got) }
+func (t *T) fail(want, got Text) { t.failAt(-1, want, got) }
 
 // failAt is fail that names the exchange which broke the promise.
-func (t *T) failAt(exchange int, want, got string) {
+func (t *T) failAt(exchange int, want, got Text) {
 	t.mu.Lock()
 	if t.failure == nil {
-		t.failure = &Failure{Want: want, Got: got, Exchange: exchange}
+		t.failure = failure(exchange, want, got)
 	}
 	t.mu.Unlock()
 	runtime.Goexit()
@@ -143,7 +156,7 @@ func (t *T) parallel(n int, f func(i int)) {
 
 // until asks, gently, until the answer is yes; state is what is seen meanwhile. After the
 // limit the check fails with what was wanted and what was seen last.
-func (t *T) until(limit time.Duration, want string, ask func() (done bool, state string)) {
+func (t *T) until(limit time.Duration, want Text, ask func() (done bool, state Text)) {
 	deadline := time.NewTimer(limit)
 	defer deadline.Stop()
 	pause := 2 * time.Millisecond
@@ -157,7 +170,7 @@ func (t *T) until(limit time.Duration, want string, ask func() (done bool, state
 		case <-again.C:
 		case <-deadline.C:
 			again.Stop()
-			t.fail(want, fmt.Sprintf("%s (after %s)", state, limit))
+			t.fail(want, say("%s (after %s)", state, limit))
 		case <-t.ctx.Done():
 			again.Stop()
 			t.stopped(want, state)
@@ -167,15 +180,15 @@ func (t *T) until(limit time.Duration, want string, ask func() (done bool, state
 }
 
 // stopped ends a check whose time is over: its own limit is a failure, the run's end is not.
-func (t *T) stopped(want, state string) {
+func (t *T) stopped(want, state Text) {
 	if errors.Is(context.Cause(t.ctx), errCheckTime) {
-		t.fail(want, fmt.Sprintf("%s (and the check's time is over, see limits.check)", state))
+		t.fail(want, say("%s (and the check's time is over, see limits.check)", state))
 	}
 	t.set(context.Cause(t.ctx))
 }
 
 // errCheckTime is the end of a check's own time.
-var errCheckTime = errors.New("the check took too long")
+var errCheckTime = errorf("the check took too long")
 
 // atEnd has something looked at once more when the whole run is over: what must never happen
 // may happen late. f returns nil if the promise was kept.

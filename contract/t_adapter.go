@@ -61,7 +61,7 @@ func (t *T) newUser(balance string) *User {
 	} else {
 		u.hash = t.hook(opRegister, map[string]string{"login": u.login})["hash"]
 		if !integra.ValidHash(u.hash) {
-			t.set(fmt.Errorf("hook register: %q is no hash of 32 letters or digits", u.hash))
+			t.set(errorf("hook register: %q is no hash of 32 letters or digits", u.hash))
 		}
 	}
 	t.set(t.env.open(t.ctx, u))
@@ -94,13 +94,13 @@ func (u *User) balance(ctx context.Context) (available, reserved money.Amount, e
 		return available, reserved, err
 	}
 	if available, err = money.ParseBalance(answer["available"], money.RUB); err != nil {
-		return available, reserved, fmt.Errorf("hook balance: available: %w", err)
+		return available, reserved, errorf("hook balance: available: %w", err)
 	}
 	if answer["reserved"] == "" {
 		return available, rub("0"), nil
 	}
 	if reserved, err = money.ParseBalance(answer["reserved"], money.RUB); err != nil {
-		return available, reserved, fmt.Errorf("hook balance: reserved: %w", err)
+		return available, reserved, errorf("hook balance: reserved: %w", err)
 	}
 	return available, reserved, nil
 }
@@ -113,7 +113,7 @@ func (u *User) credited(ctx context.Context) (money.Amount, error) {
 	}
 	balance, err := money.ParseBalance(p.Balance, money.RUB)
 	if err != nil {
-		return balance, fmt.Errorf("control API: balance of %s: %w", u.hash, err)
+		return balance, errorf("control API: balance of %s: %w", u.hash, err)
 	}
 	return balance, nil
 }
@@ -121,14 +121,14 @@ func (u *User) credited(ctx context.Context) (money.Amount, error) {
 // has waits until the user has these balances at the adapter and at the platform, and
 // nothing is reserved.
 func (u *User) has(available, credited string) {
-	want := fmt.Sprintf("%s available at the partner, nothing reserved, %s at Integra", rub(available).Text(), rub(credited).Text())
-	u.t.until(u.t.env.limits.Settle, want, func() (bool, string) {
+	want := say("%s available at the partner, nothing reserved, %s at Integra", rub(available).Text(), rub(credited).Text())
+	u.t.until(u.t.env.limits.Settle, want, func() (bool, Text) {
 		a, r, err := u.balance(u.t.ctx)
 		u.t.set(err)
 		c, err := u.credited(u.t.ctx)
 		u.t.set(err)
 		return a == rub(available) && r.IsZero() && c == rub(credited),
-			fmt.Sprintf("%s available, %s reserved, %s at Integra", a.Text(), r.Text(), c.Text())
+			say("%s available, %s reserved, %s at Integra", a.Text(), r.Text(), c.Text())
 	})
 }
 
@@ -138,14 +138,14 @@ func (u *User) mayDoubt() { u.loose = true }
 // judge judges the user's money. Both sides together must have what was put in; a payment in
 // doubt may stay reserved, but never be given back while the platform has its money, nor be
 // charged while it has not.
-func (u *User) judge(available, reserved, credited money.Amount) (want string, ok bool) {
+func (u *User) judge(available, reserved, credited money.Amount) (want Text, ok bool) {
 	captured := minus(u.funds, plus(available, reserved))
 	paid := minus(credited, u.outside)
 	if u.loose {
-		return fmt.Sprintf("no more charged than the %s credited at Integra, no more available than %s", paid.Text(), minus(u.funds, paid).Text()),
+		return say("no more charged than the %s credited at Integra, no more available than %s", paid.Text(), minus(u.funds, paid).Text()),
 			captured.Cmp(paid) <= 0 && available.Cmp(minus(u.funds, paid)) <= 0
 	}
-	return fmt.Sprintf("%s charged, as much as Integra has credited, and nothing reserved", paid.Text()), captured == paid && reserved.IsZero()
+	return say("%s charged, as much as Integra has credited, and nothing reserved", paid.Text()), captured == paid && reserved.IsZero()
 }
 
 // books are a user's money, counted: what the adapter has charged and reserves, and what the
@@ -154,7 +154,7 @@ type books struct{ charged, reserved, credited money.Amount }
 
 // conserve waits until the user's books balance.
 func (u *User) conserve() {
-	var want, state string
+	var want, state Text
 	ask := func(ctx context.Context) (bool, error) {
 		a, r, err := u.balance(ctx)
 		if err != nil {
@@ -167,19 +167,19 @@ func (u *User) conserve() {
 		var ok bool
 		want, ok = u.judge(a, r, c)
 		u.counted = &books{charged: minus(u.funds, plus(a, r)), reserved: r, credited: minus(c, u.outside)}
-		state = fmt.Sprintf("of %s put in: %s available, %s reserved, %s charged; %s at Integra", u.funds.Text(), a.Text(), r.Text(), minus(u.funds, plus(a, r)).Text(), c.Text())
+		state = say("of %s put in: %s available, %s reserved, %s charged; %s at Integra", u.funds.Text(), a.Text(), r.Text(), minus(u.funds, plus(a, r)).Text(), c.Text())
 		return ok, nil
 	}
-	u.t.until(u.t.env.limits.Settle, "money conserved", func() (bool, string) {
+	u.t.until(u.t.env.limits.Settle, say("money conserved"), func() (bool, Text) {
 		ok, err := ask(u.t.ctx)
 		u.t.set(err)
-		return ok, "want " + want + ", got " + state
+		return ok, say("want %s, got %s", want, state)
 	})
 	u.t.atEnd(func(ctx context.Context) *Failure {
 		if ok, err := ask(ctx); err != nil || ok {
 			return nil // an error was reported by the check that met it first
 		}
-		return &Failure{Want: want + ", still at the end of the run", Got: state, Exchange: -1}
+		return failure(-1, say("%s, still at the end of the run", want), state)
 	})
 }
 
@@ -206,23 +206,41 @@ func (p *payment) seen() platformPayment {
 
 // becomes waits until the platform has the payment in the state.
 func (p *payment) becomes(state string) {
-	p.u.t.until(p.u.t.env.limits.Settle, "the payment "+state+" at Integra", func() (bool, string) {
+	want := say("the payment %s at Integra", stateText(state))
+	p.u.t.until(p.u.t.env.limits.Settle, want, func() (bool, Text) {
 		seen := p.seen()
 		if seen.State != state && seen.State != "unconfirmed" {
-			p.u.t.fail("the payment "+state+" at Integra", strings.TrimSuffix(seen.State+": "+seen.Reason, ": ")+refusals(p.calls(integra.ConfirmPayment)))
+			got := stateText(seen.State)
+			if seen.Reason != "" {
+				got = say("%s: %s", got, seen.Reason)
+			}
+			p.u.t.fail(want, say("%s%s", got, refusals(p.calls(integra.ConfirmPayment))))
 		}
-		return seen.State == state, seen.State
+		return seen.State == state, stateText(seen.State)
 	})
 }
 
 // refusals says what the platform had against calls: mostly the cause of all that follows.
-func refusals(calls []entry) (text string) {
+func refusals(calls []entry) (text Text) {
 	for i := range calls {
 		if v := calls[i].Verdict; !v.OK && v.Detail != "" {
-			text += fmt.Sprintf("; before that %s was refused: %s", calls[i].Method, oneLine(v.Detail, 200))
+			text = say("%s; before that %s was refused: %s", text, calls[i].Method, oneLine(v.Detail, 200))
 		}
 	}
 	return text
+}
+
+// stateText is a payment's state at the platform in words.
+func stateText(state string) Text {
+	switch state {
+	case "confirmed":
+		return say("confirmed")
+	case "declined":
+		return say("declined")
+	case "unconfirmed":
+		return say("unconfirmed")
+	}
+	return verbatim(state)
 }
 
 func (p *payment) confirmed() { p.becomes("confirmed") }
@@ -230,27 +248,27 @@ func (p *payment) declined()  { p.becomes("declined") }
 
 // final waits until the platform has the payment confirmed or declined, and tells which.
 func (p *payment) final() (state string) {
-	p.u.t.until(p.u.t.env.limits.Settle, "the payment confirmed or declined at Integra", func() (bool, string) {
+	p.u.t.until(p.u.t.env.limits.Settle, say("the payment confirmed or declined at Integra"), func() (bool, Text) {
 		state = p.seen().State
-		return state != "unconfirmed", state
+		return state != "unconfirmed", stateText(state)
 	})
 	return state
 }
 
 // acknowledged waits until a notification of the payment was answered 200.
 func (p *payment) acknowledged() {
-	p.u.t.until(p.u.t.env.limits.Answer+p.u.t.env.limits.Settle, "a notification answered 200", func() (bool, string) {
+	p.u.t.until(p.u.t.env.limits.Answer+p.u.t.env.limits.Settle, say("a notification answered 200"), func() (bool, Text) {
 		seen := p.seen()
 		for _, a := range seen.Attempts {
 			if a.Status == http.StatusOK {
-				return true, ""
+				return true, Text{}
 			}
 		}
 		var answers []string
 		for _, try := range seen.Attempts {
 			answers = append(answers, cmp.Or(try.Error, strconv.Itoa(try.Status)))
 		}
-		return false, fmt.Sprintf("none of %d answered 200: %s", len(answers), oneLine(strings.Join(answers, "; "), 400))
+		return false, say("none of %d answered 200: %s", len(answers), oneLine(strings.Join(answers, "; "), 400))
 	})
 }
 
@@ -285,27 +303,29 @@ func (p *payment) notifications() (found []entry) {
 
 // called waits until the adapter has called the method for the payment n times at least.
 func (p *payment) called(method integra.Method, n int) {
-	p.u.t.until(p.u.t.env.limits.Settle, fmt.Sprintf("%s called %s", method, times(n)), func() (bool, string) {
+	p.u.t.until(p.u.t.env.limits.Settle, say("%s called %s", method, times(n)), func() (bool, Text) {
 		calls := p.calls(method)
-		return len(calls) >= n, "called " + times(len(calls))
+		return len(calls) >= n, say("called %s", times(len(calls)))
 	})
 }
 
 // callsExactly fails unless the adapter has called the method exactly n times.
 func (p *payment) callsExactly(method integra.Method, n int) {
 	if calls := p.calls(method); len(calls) != n {
-		p.u.t.fail(fmt.Sprintf("%s called %s", method, times(n)), times(len(calls)))
+		p.u.t.fail(say("%s called %s", method, times(n)), times(len(calls)))
 	}
 }
 
-func times(n int) string {
-	switch n {
-	case 0:
-		return "never"
-	case 1:
-		return "once"
+func times(n int) Text {
+	switch few := n%10 >= 2 && n%10 <= 4 && n/10%10 != 1; {
+	case n == 0:
+		return say("never")
+	case n == 1:
+		return say("once")
+	case few:
+		return Text{fmt.Sprintf("%d times", n), fmt.Sprintf("%d раза", n)}
 	}
-	return fmt.Sprintf("%d times", n)
+	return say("%d times", n)
 }
 
 // never promises that the adapter does not call the method for the payment, now and until
@@ -316,9 +336,9 @@ func (p *payment) never(method integra.Method) { p.u.neverFor(method, p.id) }
 func (u *User) never(method integra.Method) { u.neverFor(method, "") }
 
 func (u *User) neverFor(method integra.Method, payment string) {
-	want := fmt.Sprintf("%s never called", method)
+	want := say("%s never called", method)
 	if calls := u.calls(method, payment); len(calls) > 0 {
-		u.t.fail(want, calls[0].Args)
+		u.t.fail(want, verbatim(calls[0].Args))
 	}
 	u.t.atEnd(func(ctx context.Context) *Failure {
 		all, err := u.t.env.control.journal(ctx, u.hash)
@@ -326,7 +346,7 @@ func (u *User) neverFor(method integra.Method, payment string) {
 			return nil // whoever comes next meets it
 		}
 		if calls := callsOf(all, method, payment); len(calls) > 0 {
-			return &Failure{Want: want, Got: "a call, late: " + calls[0].Args, Exchange: -1}
+			return failure(-1, want, say("a call, late: %s", calls[0].Args))
 		}
 		return nil
 	})
@@ -445,28 +465,32 @@ func (t *T) hangUp(n notice) {
 // taken fails unless the notification was answered 200 in time.
 func (t *T) taken(a answer) {
 	if a.err != nil || a.status != http.StatusOK {
-		t.failAt(a.index, fmt.Sprintf("200 within %s", t.env.limits.Answer), a.String())
+		t.failAt(a.index, say("200 within %s", t.env.limits.Answer), a.said())
 	}
 }
 
 // refused fails unless the notification was answered with a status from 400 to 499.
 func (t *T) refused(a answer) {
 	if a.err != nil || a.status < 400 || a.status > 499 {
-		t.failAt(a.index, "a refusal: a status from 400 to 499", a.String())
+		t.failAt(a.index, say("a refusal: a status from 400 to 499"), a.said())
 	}
 }
 
-// String says what came back.
-func (a answer) String() string {
+// said is what came back.
+func (a answer) said() Text {
+	why := func() Text {
+		text := textOf(a.err)
+		return Text{oneLine(text.En, 200), oneLine(text.Ru, 200)}
+	}
 	switch {
 	case a.err != nil && a.status == 0:
-		return "no answer: " + oneLine(a.err.Error(), 200)
+		return say("no answer: %s", why())
 	case a.err != nil:
-		return fmt.Sprintf("%d, then: %s", a.status, oneLine(a.err.Error(), 200))
+		return say("%d, then: %s", a.status, why())
 	case len(a.body) == 0:
-		return fmt.Sprintf("%d with an empty body", a.status)
+		return say("%d with an empty body", a.status)
 	}
-	return fmt.Sprintf("%d: %s", a.status, oneLine(string(a.body), 160))
+	return verbatim(fmt.Sprintf("%d: %s", a.status, oneLine(string(a.body), 160)))
 }
 
 // pay makes a direct payment and tells whether the adapter said yes; no is also what it says

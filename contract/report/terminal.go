@@ -46,10 +46,8 @@ func (o Terminal) Line(r *contract.Result) string {
 }
 
 func (o Terminal) failure(f *contract.Failure) string {
-	if o.Lang == "ru" {
-		return "обещано: " + shown(f.Want) + "\n    увидено: " + shown(f.Got)
-	}
-	return "promised: " + shown(f.Want) + "\n    found:    " + shown(f.Got)
+	want, got := f.In(o.Lang)
+	return o.word("promised: ", "обещано: ") + shown(want) + "\n    " + o.word("found:    ", "увидено: ") + shown(got)
 }
 
 func (o Terminal) paint(outcome contract.Outcome, text string) string {
@@ -70,11 +68,11 @@ func (o Terminal) Write(w io.Writer, r *contract.Report) error {
 	for _, x := range slowest[:max(0, min(o.Slowest, len(slowest)))] {
 		_, _ = fmt.Fprintf(b, "%6d %s  %s  %s\n", x.TookMS, o.word("ms", "мс"), x.ID, x.Title.In(o.Lang))
 	}
-	for _, problem := range r.Problems {
+	for _, problem := range r.ProblemsIn(o.Lang) {
 		_, _ = fmt.Fprintln(b, o.paint(contract.Errored, "E"), shown(problem))
 	}
 	if r.Ended != "" {
-		_, _ = fmt.Fprintln(b, o.word("ended", "прервано")+": "+shown(r.Ended))
+		_, _ = fmt.Fprintln(b, o.word("ended", "прервано")+": "+shown(r.EndedIn(o.Lang)))
 	}
 	_, _ = fmt.Fprintln(b, o.summary(r))
 	return b.Flush()

@@ -38,7 +38,8 @@ func TestTerminal(t *testing.T) {
 	passed := find(t, r, contract.Passed)
 	lacks(t, en, "\x1b", "✓", passed.ID)
 	ru := terminal(t, report.Terminal{Lang: "ru"}, r)
-	has(t, ru, "INT-NOTIFY  Уведомления\n", failed.Title.Ru, "обещано: ", "увидено: ", "принято до 2026-04-14: ", "пропущено INT-CRASH-01", "в цели нет adapter.start", "Договор нарушен.", fmt.Sprintf("пройдено: %d", r.Counts.Passed))
+	has(t, ru, "INT-NOTIFY  Уведомления\n", failed.Title.Ru, "обещано: "+failed.Failure.WantRu, "увидено: "+failed.Failure.GotRu, "принято до 2026-04-14: ", "пропущено INT-CRASH-01", "в цели нет adapter.start", "Договор нарушен.", fmt.Sprintf("пройдено: %d", r.Counts.Passed))
+	lacks(t, ru, failed.Failure.Want)
 	has(t, terminal(t, report.Terminal{Lang: "en", All: true}, r), "✓ "+passed.ID)
 }
 
@@ -85,6 +86,9 @@ func TestTerminalOfTheHostile(t *testing.T) {
 
 func TestTerminalVerdicts(t *testing.T) {
 	t.Parallel()
+	r := &contract.Report{Target: "x", Ended: "interrupted", EndedRu: "прервали", Problems: []string{"no adapter"}, ProblemsRu: []string{"нет адаптера"}}
+	has(t, terminal(t, report.Terminal{Lang: "ru"}, r), "прервано: прервали", "E нет адаптера")
+	has(t, terminal(t, report.Terminal{Lang: "en"}, r), "ended: interrupted", "E no adapter")
 	for verdict, want := range map[contract.Verdict][2]string{
 		contract.Kept:    {"The agreement is kept.", "Договор соблюдён."},
 		contract.Broken:  {"The agreement is broken.", "Договор нарушен."},
