@@ -58,11 +58,12 @@ func (c *explainCmd) Run(s *streams) error {
 			continue
 		}
 		area := contract.AreaOf(check.ID)
+		why, mend := contract.Mend(check.ID)
 		words := explained[c.Lang]
 		_, err := fmt.Fprintf(s.out, "%s  %s\n\n", check.ID, area.Title.In(c.Lang))
 		for i, text := range []string{
 			check.Title.In(c.Lang) + " (" + string(check.Severity) + ")", contract.ClauseIn(c.Lang, check.Clause), needs(&check),
-			area.Why.In(c.Lang), area.Mend.In(c.Lang), area.Example,
+			why.In(c.Lang), mend.In(c.Lang), area.Example,
 		} {
 			_, err = fmt.Fprintf(s.out, "%-9s %s\n", words[i], strings.ReplaceAll(text, "\n", "\n          "))
 		}

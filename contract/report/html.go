@@ -105,18 +105,18 @@ type area struct {
 
 type check struct {
 	*contract.Result
-	Role              page.Role
-	Protocol          string
-	Title, Reason     string
-	Clause            string
-	Want, Got         string // of a failure
-	AreaWhy, AreaMend string
-	Again             string
-	Curl, CurlShown   string // as it is, and as it can be shown
-	Took              time.Duration
-	Open              bool
-	Diagram           page.Diagram
-	Left              int // exchanges that are not drawn
+	Role            page.Role
+	Protocol        string
+	Title, Reason   string
+	Clause          string
+	Want, Got       string // of a failure
+	Matters, Mend   string
+	Again           string
+	Curl, CurlShown string // as it is, and as it can be shown
+	Took            time.Duration
+	Open            bool
+	Diagram         page.Diagram
+	Left            int // exchanges that are not drawn
 }
 
 // roles are the outcomes in the order in which a filter offers them.
@@ -132,11 +132,11 @@ var roles = []choice{
 
 func (o HTML) document(lang page.Lang, r *contract.Report) *document {
 	d := &document{
-		View: page.View{Lang: lang}, Report: r, Target: page.Printable(r.Target), Ended: page.Printable(r.Ended), Started: r.Started.UTC(), Took: time.Duration(r.TookMS) * time.Millisecond, Bad: r.Counts.Failed,
+		View: page.View{Lang: lang}, Report: r, Target: page.Printable(r.Target), Ended: page.Printable(r.EndedIn(string(lang))), Started: r.Started.UTC(), Took: time.Duration(r.TookMS) * time.Millisecond, Bad: r.Counts.Failed,
 		Role: map[contract.Verdict]page.Role{contract.Kept: page.OK, contract.Broken: page.Bad}[r.Verdict],
 	}
 	d.Role = cmp.Or(d.Role, page.Doubt)
-	for _, problem := range r.Problems {
+	for _, problem := range r.ProblemsIn(string(lang)) {
 		d.Problems = append(d.Problems, page.Printable(problem))
 	}
 	opened, n := 0, 0
@@ -145,7 +145,7 @@ func (o HTML) document(lang page.Lang, r *contract.Report) *document {
 		a := area{ID: results[0].Area, Title: cmp.Or(about.Title.In(string(lang)), results[0].Area), All: len(results)}
 		for i := range results {
 			n++
-			c := o.check(lang, r, &results[i], about, n)
+			c := o.check(lang, r, &results[i], n)
 			if c.Outcome == contract.Passed {
 				a.Passed++
 			}
@@ -206,16 +206,18 @@ func (d *document) skip(c check) {
 	d.Skipped = append(d.Skipped, reason{c.Reason, []string{c.ID}})
 }
 
-func (o HTML) check(lang page.Lang, r *contract.Report, result *contract.Result, about contract.Area, n int) check {
+func (o HTML) check(lang page.Lang, r *contract.Report, result *contract.Result, n int) check {
 	in := string(lang)
+	why, mend := contract.Mend(result.ID)
 	c := check{
 		Result: result, Role: roleOf(result.Outcome), Title: result.Title.In(in), Reason: page.Printable(result.Why.In(in)),
-		AreaWhy: about.Why.In(in), AreaMend: about.Mend.In(in), Took: time.Duration(result.TookMS) * time.Millisecond,
+		Matters: why.In(in), Mend: mend.In(in), Took: time.Duration(result.TookMS) * time.Millisecond,
 		Again: fmt.Sprintf("contract run --target %s --only %s --seed %d", quote(cmp.Or(o.File, "FILE")), result.ID, r.Seed),
 	}
 	c.Protocol, _, _ = strings.Cut(result.Clause, " §")
 	if f := result.Failure; f != nil {
-		c.Want, c.Got = page.Printable(f.Want), page.Printable(f.Got)
+		want, got := f.In(in)
+		c.Want, c.Got = page.Printable(want), page.Printable(got)
 		if f.Exchange >= 0 && f.Exchange < len(result.Exchanges) {
 			c.Curl = result.Exchanges[f.Exchange].Curl
 		}

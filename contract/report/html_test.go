@@ -117,6 +117,9 @@ func TestHTMLSaysAll(t *testing.T) {
 		has(t, text, r.Results[i].ID, r.Results[i].Title.En)
 	}
 	failed := find(t, r, contract.Failed)
+	_, mend := contract.Mend(failed.ID)
+	has(t, text, mend.En)
+	has(t, strings.Join(read(t, written(t, "en", r), "ru"), " "), failed.Failure.WantRu, failed.Failure.GotRu, mend.Ru)
 	has(t, text, failed.Failure.Want, failed.Failure.Got, failed.Clause,
 		"contract run --target 'my adapter.yaml' --only "+failed.ID+" --seed 42",
 		"accepted until 2026-04-14: ticket 42", "the target has no adapter.start, so the adapter cannot be killed",
