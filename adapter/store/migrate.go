@@ -64,14 +64,12 @@ func create(database string) error {
 // all to take, and is not created.
 func Pending(ctx context.Context, database string) ([]string, error) {
 	var pending []string
-	if file, _, _ := parseDatabase(database); file != "" {
-		if _, err := os.Stat(file); errors.Is(err, fs.ErrNotExist) {
-			steps, err := fs.Glob(migrations, "migrations/sqlite/*.sql")
-			for _, s := range steps {
-				pending = append(pending, path.Base(s))
-			}
-			return pending, err
+	if file, _, _ := parseDatabase(database); missing(file) {
+		steps, err := fs.Glob(migrations, "migrations/sqlite/*.sql")
+		for _, s := range steps {
+			pending = append(pending, path.Base(s))
 		}
+		return pending, err
 	}
 	err := migrate(ctx, database, func(p *goose.Provider) error {
 		if current, target, err := p.GetVersions(ctx); err != nil {
@@ -88,6 +86,12 @@ func Pending(ctx context.Context, database string) ([]string, error) {
 		return err
 	})
 	return pending, err
+}
+
+// missing reports whether there is no such file yet of an embedded database; "" is none.
+func missing(file string) bool {
+	_, err := os.Stat(file)
+	return file != "" && errors.Is(err, fs.ErrNotExist)
 }
 
 func migrate(ctx context.Context, database string, do func(*goose.Provider) error) (err error) {

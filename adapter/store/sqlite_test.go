@@ -183,8 +183,8 @@ func TestSQLiteFile(t *testing.T) {
 	t.Parallel()
 	database := adaptertest.SQLite(t)
 	file := strings.TrimPrefix(database, "sqlite:")
-	if _, err := store.Open(t.Context(), store.Config{Database: database}); !errors.Is(err, store.ErrMigrations) {
-		t.Errorf("open of a file that is not there: %v, want %v", err, store.ErrMigrations)
+	if _, err := store.Open(t.Context(), store.Config{Database: database}); !errors.Is(err, store.ErrMigrations) || !strings.Contains(err.Error(), "no file "+file) {
+		t.Errorf("open of a file that is not there: %v, want %v, naming the file", err, store.ErrMigrations)
 	}
 	if _, err := os.Stat(file); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("looking at a database made it: %v", err)

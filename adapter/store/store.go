@@ -128,6 +128,9 @@ func prepare(ctx context.Context, cfg Config) error {
 		_, err := Migrate(ctx, cfg.Database)
 		return err
 	}
+	if file, _, _ := parseDatabase(cfg.Database); missing(file) {
+		return fmt.Errorf("%w: there is no file %s; say where it is by --database or in the file of --config, or have it made by adapter migrate", ErrMigrations, file)
+	}
 	return fmt.Errorf("%w: pending migrations %v; make a backup, then run adapter migrate", ErrMigrations, pending)
 }
 

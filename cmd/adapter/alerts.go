@@ -138,8 +138,8 @@ func (a auditor) audit(ctx context.Context) error {
 }
 
 type alertsCmd struct {
-	List listAlertsCmd `cmd:"" help:"List alerts, newest first, and what became of them."`
-	Test testAlertCmd  `cmd:"" help:"Send a test alert and say whether it was taken."`
+	List listAlertsCmd `cmd:"" help:"List alerts, newest first, and what became of them." example:"adapter alerts list --limit 5"`
+	Test testAlertCmd  `cmd:"" help:"Send a test alert and say whether it was taken." example:"adapter alerts test --alert-url https://desk.example.com/hook --alert-secret file:alert-secret"`
 }
 
 type listAlertsCmd struct {

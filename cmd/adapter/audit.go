@@ -57,7 +57,7 @@ func (o operator) note(ctx context.Context, db databaseFlags, log *slog.Logger, 
 }
 
 type auditCmd struct {
-	List listAuditCmd `cmd:"" help:"List what persons did, newest first."`
+	List listAuditCmd `cmd:"" help:"List what persons did, newest first." example:"adapter audit list --limit 20"`
 }
 
 type listAuditCmd struct {

@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/alecthomas/kong"
+
 	"github.com/partnerkit/partnerkit/cmd/internal/program"
 )
 
@@ -133,10 +135,18 @@ func write(t *testing.T, file, text string) {
 }
 
 func TestHelpShowsExamples(t *testing.T) {
-	for _, args := range [][]string{{"--help"}, {"serve", "--help"}} {
-		code, stdout, _ := adapterRun(t, args...)
-		if code != program.ExitOK || !strings.Contains(stdout, "Examples:") {
-			t.Errorf("%v: exit code %d\n%s", args, code, stdout)
+	parser, err := kong.New(&cli{}, kong.Vars{"log_format": "", "account": "", "version": "", "states": "", "due_states": ""})
+	if err != nil {
+		t.Fatal(err)
+	}
+	commands := [][]string{nil}
+	for _, leaf := range parser.Model.Leaves(false) {
+		commands = append(commands, strings.Fields(leaf.FullPath())[1:])
+	}
+	for _, command := range commands {
+		code, stdout, _ := adapterRun(t, append(command, "--help")...)
+		if code != program.ExitOK || !strings.Contains(stdout, "Examples:\n") {
+			t.Errorf("%v: exit code %d\n%s", command, code, stdout)
 		}
 	}
 }

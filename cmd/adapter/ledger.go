@@ -21,11 +21,11 @@ import (
 )
 
 type ledgerCmd struct {
-	Deposit   depositCmd   `cmd:"" help:"Add to a user's balance."`
-	Withdraw  withdrawCmd  `cmd:"" help:"Take from a user's balance."`
-	Balance   balanceCmd   `cmd:"" help:"Print a user's balance."`
-	Statement statementCmd `cmd:"" help:"Print a user's transfers, newest first."`
-	Verify    verifyCmd    `cmd:"" help:"Recompute every balance and check every payment against the ledger."`
+	Deposit   depositCmd   `cmd:"" help:"Add to a user's balance." example:"adapter ledger deposit HASH 1000.00 --key 'invoice 1207' --note 'paid by bank'"`
+	Withdraw  withdrawCmd  `cmd:"" help:"Take from a user's balance." example:"adapter ledger withdraw HASH 99.90 --key 'payout 31'"`
+	Balance   balanceCmd   `cmd:"" help:"Print a user's balance." example:"adapter ledger balance HASH"`
+	Statement statementCmd `cmd:"" help:"Print a user's transfers, newest first." example:"adapter ledger statement HASH --from 2026-05-01T00:00:00Z"`
+	Verify    verifyCmd    `cmd:"" help:"Recompute every balance and check every payment against the ledger." example:"adapter ledger verify"`
 }
 
 // movementFlags are those of deposits and withdrawals.

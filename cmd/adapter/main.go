@@ -30,7 +30,7 @@ type cli struct {
 	CheckConfig checkConfigCmd `cmd:"" help:"Print the settings that serve would run with, secrets hidden, and every fault."`
 	Migrate     migrateCmd     `cmd:"" help:"Bring the database to this version, show what is pending, or check its form."`
 	Users       usersCmd       `cmd:"" help:"Register and list users."`
-	LoginLink   loginLinkCmd   `cmd:"" help:"Print the address of the platform's page for a user (the iframe's src)."`
+	LoginLink   loginLinkCmd   `cmd:"" help:"Print the address of the platform's page for a user (the iframe's src)." example:"adapter login-link HASH"`
 	Ledger      ledgerCmd      `cmd:"" help:"Users' money: deposit, withdraw, balance, statement, verify."`
 	Payments    paymentsCmd    `cmd:"" help:"List and show payments, pay directly, refund."`
 	Payins      payinsCmd      `cmd:"" help:"Any.Money: make orders that credit users, and see what became of them."`

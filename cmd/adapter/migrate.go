@@ -11,9 +11,9 @@ import (
 )
 
 type migrateCmd struct {
-	Apply  applyMigrationsCmd  `cmd:"" default:"withargs" help:"Bring the database to this version. This is what adapter migrate alone does."`
-	Plan   planMigrationsCmd   `cmd:"" help:"Show what is pending."`
-	Verify verifyMigrationsCmd `cmd:"" help:"Check that the database has exactly this version's form; the exit code tells."`
+	Apply  applyMigrationsCmd  `cmd:"" default:"withargs" help:"Bring the database to this version. This is what adapter migrate alone does." example:"adapter migrate"`
+	Plan   planMigrationsCmd   `cmd:"" help:"Show what is pending." example:"adapter migrate plan"`
+	Verify verifyMigrationsCmd `cmd:"" help:"Check that the database has exactly this version's form; the exit code tells." example:"adapter migrate verify"`
 }
 
 type applyMigrationsCmd struct {

@@ -19,11 +19,11 @@ import (
 )
 
 type payinsCmd struct {
-	Create  createPayinCmd  `cmd:"" help:"Make an order that credits a user once it is paid; prints where to pay."`
-	Calc    calcPayinCmd    `cmd:"" help:"Ask what an order would cost and bring."`
-	Get     getPayinCmd     `cmd:"" help:"Show a payin with its history."`
-	List    listPayinsCmd   `cmd:"" help:"List payins, newest first."`
-	Balance payinBalanceCmd `cmd:"" help:"Print what the merchant has at Any.Money."`
+	Create  createPayinCmd  `cmd:"" help:"Make an order that credits a user once it is paid; prints where to pay." example:"adapter payins create HASH 256.13 RUB visamc --key 'order 1042'"`
+	Calc    calcPayinCmd    `cmd:"" help:"Ask what an order would cost and bring." example:"adapter payins calc 115 UAH visamc --out-curr USD"`
+	Get     getPayinCmd     `cmd:"" help:"Show a payin with its history." example:"adapter payins get ID"`
+	List    listPayinsCmd   `cmd:"" help:"List payins, newest first." example:"adapter payins list --limit 20"`
+	Balance payinBalanceCmd `cmd:"" help:"Print what the merchant has at Any.Money." example:"adapter payins balance"`
 }
 
 // Help follows the list of commands.

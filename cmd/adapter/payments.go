@@ -19,10 +19,10 @@ import (
 )
 
 type paymentsCmd struct {
-	List   listPaymentsCmd `cmd:"" help:"List payments, newest first."`
-	Show   showPaymentCmd  `cmd:"" help:"Show a payment with its history."`
-	Create createCmd       `cmd:"" help:"Pay directly (doPayment): from the user's balance to the platform."`
-	Refund refundCmd       `cmd:"" help:"Refund a confirmed payment, wholly or in part (negative doPayment)."`
+	List   listPaymentsCmd `cmd:"" help:"List payments, newest first." example:"adapter payments list --state in_doubt"`
+	Show   showPaymentCmd  `cmd:"" help:"Show a payment with its history." example:"adapter payments show 41"`
+	Create createCmd       `cmd:"" help:"Pay directly (doPayment): from the user's balance to the platform." example:"adapter payments create HASH 250.00 --key 'button 41'"`
+	Refund refundCmd       `cmd:"" help:"Refund a confirmed payment, wholly or in part (negative doPayment)." example:"adapter payments refund 41 50.00 --key 'ticket 1207'"`
 
 	Retry   retryCmd           `cmd:"" help:"Put the scheduled tries of payments forward, chosen by a filter."`
 	Archive archivePaymentsCmd `cmd:"" help:"Move the histories of payments that ended long ago to a file."`

@@ -19,9 +19,9 @@ import (
 
 type tokenCmd struct {
 	Mint      mintCmd       `cmd:"" help:"Mint an API token, or with --user a notify token."`
-	List      listTokensCmd `cmd:"" help:"List the API tokens that were minted here or revoked."`
+	List      listTokensCmd `cmd:"" help:"List the API tokens that were minted here or revoked." example:"adapter token list"`
 	Revoke    revokeCmd     `cmd:"" help:"Make an API token good no more, at once and everywhere."`
-	MasterKey masterKeyCmd  `cmd:"" help:"Print a new random master key for --master-key-file."`
+	MasterKey masterKeyCmd  `cmd:"" help:"Print a new random master key for --master-key-file." example:"(umask 077; adapter token master-key > master-key)"`
 }
 
 type mintCmd struct {

@@ -18,10 +18,10 @@ import (
 type usersCmd struct {
 	Register  registerCmd  `cmd:"" help:"Create a user at the platform and keep its crypt key, sealed."`
 	Import    importCmd    `cmd:"" help:"Take over users that the platform knows already, from CSV."`
-	List      listUsersCmd `cmd:"" help:"List users."`
-	Show      showUserCmd  `cmd:"" help:"Show a user with the balance here and the live balance at the platform."`
+	List      listUsersCmd `cmd:"" help:"List users." example:"adapter users list"`
+	Show      showUserCmd  `cmd:"" help:"Show a user with the balance here and the live balance at the platform." example:"adapter users show HASH"`
 	Archive   archiveCmd   `cmd:"" help:"Archive a user at the platform and here."`
-	Unarchive unarchiveCmd `cmd:"" help:"Take a user out of the archive."`
+	Unarchive unarchiveCmd `cmd:"" help:"Take a user out of the archive." example:"adapter users unarchive HASH"`
 	Messages  messagesCmd  `cmd:"" help:"Print the platform's unread messages to a user, or to all, and mark them as read."`
 }
 

@@ -27,10 +27,10 @@ const (
 type cli struct {
 	Version kong.VersionFlag `env:"-" help:"Print the version and exit."`
 
-	Run     runCmd     `cmd:"" help:"Run the checks against a target."`
+	Run     runCmd     `cmd:"" help:"Run the checks against a target." example:"contract run --target adapter.yaml --html report.html"`
 	Drift   driftCmd   `cmd:"" help:"Replay a recording of a real platform against a stand-in, and say what differs."`
-	List    listCmd    `cmd:"" help:"List the checks."`
-	Explain explainCmd `cmd:"" help:"Say what a check is about, why, and how to mend what it finds."`
+	List    listCmd    `cmd:"" help:"List the checks." example:"contract list --only INT-CRASH"`
+	Explain explainCmd `cmd:"" help:"Say what a check is about, why, and how to mend what it finds." example:"contract explain INT-LOST-04"`
 }
 
 const description = `Says whether any adapter and any platform keep the agreement.

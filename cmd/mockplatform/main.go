@@ -21,10 +21,10 @@ type cli struct {
 	LogLevel  slog.Level       `default:"info" placeholder:"LEVEL" help:"debug, info, warn or error. Default: ${default}."`
 	Version   kong.VersionFlag `env:"-" help:"Print the version and exit."`
 
-	Serve  serveCmd  `cmd:"" default:"withargs" help:"Run the stand-in (the default)."`
+	Serve  serveCmd  `cmd:"" default:"withargs" help:"Run the stand-in (the default)." example:"mockplatform --unkind --data state.json"`
 	Record recordCmd `cmd:"" help:"Pass a partner's calls to a real platform, and record them without secrets."`
-	CA     caCmd     `cmd:"" help:"Write the certificate that clients have to trust for --tls."`
-	Hosts  hostsCmd  `cmd:"" help:"Write the names of the real platforms, for /etc/hosts."`
+	CA     caCmd     `cmd:"" help:"Write the certificate that clients have to trust for --tls." example:"mockplatform ca --out ca.pem"`
+	Hosts  hostsCmd  `cmd:"" help:"Write the names of the real platforms, for /etc/hosts." example:"mockplatform hosts | sudo tee -a /etc/hosts"`
 
 	Scenario scenarioCmd `cmd:"" help:"Check scenario files, and print their schema."`
 }

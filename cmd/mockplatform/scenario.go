@@ -11,8 +11,8 @@ import (
 )
 
 type scenarioCmd struct {
-	Check  scenarioCheckCmd  `cmd:"" help:"Rehearse scenario files; whatever is wrong with one is a line with file, line and path."`
-	Schema scenarioSchemaCmd `cmd:"" help:"Print the JSON schema of scenario files, for editors."`
+	Check  scenarioCheckCmd  `cmd:"" help:"Rehearse scenario files; whatever is wrong with one is a line with file, line and path." example:"mockplatform scenario check docs/examples/scenarios/*.yaml"`
+	Schema scenarioSchemaCmd `cmd:"" help:"Print the JSON schema of scenario files, for editors." example:"mockplatform scenario schema > scenario.schema.json"`
 }
 
 type scenarioCheckCmd struct {

@@ -50,8 +50,9 @@ type Program struct {
 }
 
 // Run reads args into flags, which are a pointer to a struct with kong's tags, and has do execute
-// the command that they name. It returns the exit code: do's, or ExitUsage where args are wrong.
-// An error is printed, whatever code comes with it.
+// the command that they name. What a command's tag says as example is shown by its --help. Run
+// returns the exit code: do's, or ExitUsage where args are wrong. An error is printed, whatever
+// code comes with it.
 func (p Program) Run(ctx context.Context, flags any, args []string, stdout, stderr io.Writer, do func(command *kong.Context) (code int, err error)) int {
 	exit := -1 // set by --help and --version
 	parser, err := kong.New(
@@ -69,6 +70,11 @@ func (p Program) Run(ctx context.Context, flags any, args []string, stdout, stde
 	if err != nil { // a mistake in the tags
 		_, _ = fmt.Fprintf(stderr, "%s: %v\n", p.Name, err)
 		return ExitUsage
+	}
+	for _, command := range parser.Model.Leaves(false) {
+		if example := command.Tag.Get("example"); example != "" {
+			command.Detail = strings.TrimLeft(command.Detail+"\n\nExamples:\n  "+example, "\n")
+		}
 	}
 	command, err := parser.Parse(args)
 	if exit >= 0 {
