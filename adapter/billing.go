@@ -30,6 +30,12 @@ func (p Payment) Owes(pol Policy) Move {
 	return NoMove
 }
 
+// Unreserved reports whether the payment waits for a reservation that the billing refuses, gives no
+// answer to, or is not asked for since it is left alone. A person may decline it (Resolved).
+func (p Payment) Unreserved(pol Policy) bool {
+	return p.Owes(pol) == Reserve && (p.Attempt > 0 || p.Owner == 0)
+}
+
 // tellsYes reports whether the billing is owed the platform's yes.
 func (p Payment) tellsYes() bool { return p.State == Capturing || p.State == CaptureRefused }
 

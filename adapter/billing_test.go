@@ -197,3 +197,42 @@ func TestResolvedWhatBillingRefuses(t *testing.T) {
 		}
 	}
 }
+
+// A person can give up a payment that the billing makes no reservation for, and nothing else: the
+// platform has had no call. What may be reserved all the same is released.
+func TestResolvedWithoutReservation(t *testing.T) {
+	t.Parallel()
+	at := t0.Add(time.Hour)
+	for _, tt := range []struct {
+		name    string
+		kind    adapter.Kind
+		attempt int
+		owner   int64
+		confirm bool
+		pol     adapter.Policy
+		to      adapter.State
+		err     error
+	}{
+		{"asked before", adapter.TopUp, 1, 0, false, billingPolicy(), adapter.Releasing, nil},
+		{"asked before, ours", adapter.Direct, 3, 0, false, billingPolicy(), adapter.Releasing, nil},
+		{"never asked", adapter.TopUp, 0, 0, false, billingPolicy(), adapter.Declining, nil},
+		{"never asked, ours", adapter.Direct, 0, 0, false, billingPolicy(), adapter.Declined, nil},
+		{"confirmed", adapter.TopUp, 1, 0, true, billingPolicy(), "", adapter.ErrOutcome},
+		{"being asked again", adapter.TopUp, 1, 7, false, billingPolicy(), "", adapter.ErrLost},
+		{"being asked first", adapter.TopUp, 0, 7, false, billingPolicy(), "", adapter.ErrNotInDoubt},
+		{"a refund needs none", adapter.Refund, 0, 0, false, billingPolicy(), "", adapter.ErrNotInDoubt},
+		{"the ledger answers at once", adapter.TopUp, 0, 0, false, policy, "", adapter.ErrNotInDoubt},
+	} {
+		p := payment(t, tt.kind, adapter.Received)
+		p.Attempt, p.Owner, p.Reason = tt.attempt, tt.owner, "billing refused: 409 conflict"
+		s, err := p.Resolved(adapter.Resolution{Confirm: tt.confirm, Reason: "ticket 7", By: "Anna"}, tt.pol, at)
+		if !errors.Is(err, tt.err) || s.After.State != tt.to || s.Move != adapter.NoMove {
+			t.Errorf("%s: %+v, %v; want %s, %v", tt.name, s.After, err, tt.to, tt.err)
+		}
+		const why = "declined by Anna: ticket 7"
+		due := s.After.NextAt.Equal(at) && s.After.Owner == 0
+		if err == nil && (s.After.Reason != why || s.Event.Detail != why || s.Event.Kind != adapter.EventResolved || !tt.to.Final() && (!due || s.After.Attempt != 1)) {
+			t.Errorf("%s: %+v, %+v", tt.name, s.After, s.Event)
+		}
+	}
+}

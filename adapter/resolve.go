@@ -19,7 +19,7 @@ const (
 type Resolution struct {
 	// Confirm says that the platform has carried the payment out; otherwise it has not and will
 	// not. Where the billing refuses a move, that is known, and the decision says that the
-	// billing's books are right now.
+	// billing's books are right now; where it makes no reservation, the payment is given up.
 	Confirm bool
 	Reason  string // what the decision rests on: 1 to MaxReason characters
 	By      string // who decided: 1 to MaxPerson characters
@@ -33,7 +33,9 @@ type Resolution struct {
 //
 // A move that the billing refuses is taken for made: the person has seen to it there. The outcome
 // cannot be chosen then, for the platform's word stands: a payment that it has carried out is
-// confirmed, one that was given up is declined. While the move is being tried, it is ErrLost.
+// confirmed, one that was given up is declined. A payment for which the billing makes no
+// reservation (Unreserved) can only be declined: the platform has had no call for it. What the
+// billing may have reserved all the same is released first. While it is being tried, it is ErrLost.
 //
 // The error is otherwise ErrNotInDoubt, or wraps ErrInvalid and names the field.
 func (p Payment) Resolved(r Resolution, pol Policy, at time.Time) (Step, error) {
@@ -50,6 +52,9 @@ func (p Payment) Resolved(r Resolution, pol Policy, at time.Time) (Step, error) 
 		verb = "confirmed"
 	}
 	detail := fmt.Sprintf("%s by %s: %s", verb, by, reason)
+	if p.Unreserved(pol) {
+		return p.abandoned(r.Confirm, detail, pol, at)
+	}
 	if p.State == CaptureRefused || p.State == ReleaseRefused {
 		return p.moveMade(r.Confirm, detail, pol, at)
 	}
@@ -72,13 +77,31 @@ func (p Payment) moveMade(confirm bool, detail string, pol Policy, at time.Time)
 		s = p.step(EventResolved, Confirmed, at)
 		s.After.Reason = ""
 	} else {
-		s = p.turnDown(EventResolved, p.Reason, pol, at)
-		if !s.After.State.Final() { // nobody holds it: the decline is due at once
-			s.After.NextAt = s.After.UpdatedAt
-		}
+		s = p.turnDown(EventResolved, p.Reason, pol, at).dueAtOnce()
 	}
 	s.Event.Detail = detail
 	return s, nil
+}
+
+// abandoned is the step out of Received of a person who will not wait for the billing.
+func (p Payment) abandoned(confirm bool, detail string, pol Policy, at time.Time) (Step, error) {
+	switch {
+	case p.Owner != 0:
+		return Step{}, fmt.Errorf("%w: payment %s is being tried", ErrLost, p.Key)
+	case confirm:
+		return Step{}, fmt.Errorf("%w: the platform has had no call for payment %s, so it can only be declined", ErrOutcome, p.Key)
+	case p.Attempt > 0: // it may have reserved
+		return p.giveUp(EventResolved, detail, pol, at).dueAtOnce(), nil
+	}
+	return p.turnDown(EventResolved, detail, pol, at).dueAtOnce(), nil
+}
+
+// dueAtOnce makes the call that a step out of a free payment asks for due: nobody holds it.
+func (s Step) dueAtOnce() Step {
+	if !s.After.State.Final() {
+		s.After.NextAt = s.After.UpdatedAt
+	}
+	return s
 }
 
 // Proven is the step out of doubt that the platform's own books leave no choice about;
@@ -108,8 +131,9 @@ func (p Payment) endDoubt(kind EventKind, confirm bool, detail string, pol Polic
 	}
 	switch {
 	case pol.Billing:
-		if to != Declined { // free and due at once
-			s.After.Attempt, s.After.NextAt = 1, s.After.UpdatedAt
+		if to != Declined {
+			s.After.Attempt = 1
+			s = s.dueAtOnce()
 		}
 	case confirm && p.Kind == Refund:
 		s.Move = Restore

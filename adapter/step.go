@@ -84,7 +84,7 @@ const (
 	EventInDoubt     EventKind = "in_doubt"
 	EventEvidence    EventKind = "evidence" // a remark: what the platform's books say about a payment in doubt
 	EventProven      EventKind = "proven"   // evidence ended the doubt
-	EventResolved    EventKind = "resolved" // a person ended the doubt
+	EventResolved    EventKind = "resolved" // a person decided
 	EventHurried     EventKind = "hurried"  // a person asked for the next try at once
 	EventDeclined    EventKind = "declined"
 	EventTakenOver   EventKind = "taken_over" // the process that held the payment is gone

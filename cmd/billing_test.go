@@ -323,6 +323,47 @@ func TestBillingRefusesToReserve(t *testing.T) {
 	})
 }
 
+// A person declines what the billing will not reserve. What it has reserved without an answer is
+// released, also if the adapter was killed before.
+func TestBillingReservesNothingAndAPersonDeclines(t *testing.T) {
+	onBoth(t, func(t *testing.T, database string) {
+		b := newBilled(t, database)
+		b.partner = b.partner.With("ADAPTER_RETRY_FIRST=1h", "ADAPTER_RETRY_MAX=1h")
+		b.start()
+		b.billing.spoils(func(string) fate { return refused })
+		id := b.topUp(b.user, "100")
+		b.awaitEvent(id, "move_refused")
+		if _, body := b.get(b.adapter.URL + "/metrics"); !strings.Contains(body, `partnerkit_adapter_payments_unreserved{outcome="refused"} 1`) {
+			t.Error("the metrics do not show what is refused")
+		}
+		if _, err := b.partner.Run(testContext(t), "payments", "resolve", id, "--confirm", "--by", "Anna", "--reason", "x"); err == nil || !strings.Contains(err.Error(), "only be declined") {
+			t.Errorf("confirmed what was never called for: %v", err)
+		}
+		b.run("payments", "resolve", id, "--decline", "--by", "Anna", "--reason", "ticket 7")
+		b.await(id, "release_refused") // it refuses everything
+		b.billing.spoils(nil)
+		b.run("payments", "retry", id)
+		if p := b.await(id, "declined"); p.Reason != "declined by Anna: ticket 7" {
+			t.Errorf("declined for %q", p.Reason)
+		}
+		b.money("1000.00", "0.00", "0.00", "0.00")
+
+		b.billing.spoils(func(string) fate { return lost })
+		id = b.topUp(b.user, "100")
+		b.awaitEvent(id, "retry")
+		if _, body := b.get(b.adapter.URL + "/metrics"); !strings.Contains(body, `partnerkit_adapter_payments_unreserved{outcome="unknown"} 1`) {
+			t.Error("the metrics do not show what is not answered")
+		}
+		b.money("900.00", "100.00", "0.00", "0.00")
+		b.kill()
+		b.billing.spoils(nil)
+		b.run("payments", "resolve", id, "--decline", "--by", "Anna", "--reason", "ticket 8")
+		b.start()
+		b.await(id, "declined").event(t, "released")
+		b.money("1000.00", "0.00", "0.00", "0.00")
+	})
+}
+
 // A billing that does not answer is left alone, payments wait without spending tries, and the
 // operators are told once.
 func TestBillingThatDoesNotAnswerIsLeftAlone(t *testing.T) {

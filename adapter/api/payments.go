@@ -93,8 +93,8 @@ func (a *payments) mount(h huma.API) {
 		"202: the refund is a payment of its own; look under Location what becomes of it. The money is the user's again once the platform has said yes.",
 		http.StatusNotFound, http.StatusConflict)), a.refund)
 	huma.Register(h, operation("resolve-payment", http.MethodPost, "payments/{id}/resolve", ScopeAdmin, "payments",
-		"End the doubt about a payment, or a move that the billing refuses, as a person decides",
-		"The decision stays in the payment's history with its reason and the name on the token. 409: it waits for no person, or not any more. A payment that is capture_refused can only be confirmed, one that is release_refused only be declined: that says that the billing's books are right now.",
+		"End the doubt about a payment, a move that the billing refuses, or the wait for its reservation, as a person decides",
+		"The decision stays in the payment's history with its reason and the name on the token. 409: it waits for no person, or not any more. A payment that is capture_refused can only be confirmed, one that is release_refused only be declined: that says that the billing's books are right now. One that is received, since the billing refuses to reserve or does not answer, can be declined: what it may have reserved all the same is released first.",
 		http.StatusNotFound, http.StatusConflict), a.resolve)
 }
 

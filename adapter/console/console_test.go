@@ -294,6 +294,41 @@ func TestMoveRefused(t *testing.T) {
 	}
 }
 
+// What the billing makes no reservation for can be declined, and nothing else.
+func TestWithoutReservation(t *testing.T) {
+	t.Parallel()
+	billed := policy
+	billed.Billing = true
+	w := newWorld(t, func(c *console.Config) {
+		c.Billing = true
+		c.Resolve = adapter.NewService(c.Store.(*store.Store), idle{}, billed, c.Now).Resolve
+	})
+	p := w.payment(t, 100_00, adapter.Received)
+	refused, err := p.Moved(adapter.Outcome{Verdict: adapter.Refused, Code: 409, Detail: "conflict"}, billed, w.clock.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p, err = w.store.Apply(t.Context(), refused); err != nil {
+		t.Fatal(err)
+	}
+	path := "/console/payments/" + strconv.FormatInt(p.Num, 10)
+	v := w.visit(t, writer)
+	if status, body, _ := v.get(path); status != http.StatusOK || !strings.Contains(body, `value="decline"`) || strings.Count(body, `name="decision"`) != 1 || !strings.Contains(body, "makes no reservation") {
+		t.Errorf("%d\n%s", status, body)
+	}
+	form := url.Values{"decision": {"confirm"}, "reason": {"ticket 7"}, "version": {strconv.Itoa(p.Version)}}
+	if status, body, _ := v.post(path, form); status != http.StatusUnprocessableEntity || !strings.Contains(body, "only be declined") {
+		t.Errorf("confirmed: %d\n%s", status, body)
+	}
+	form.Set("decision", "decline")
+	if status, body, _ := v.post(path, form); status != http.StatusSeeOther {
+		t.Errorf("declined: %d\n%s", status, body)
+	}
+	if now, err := w.store.PaymentByNum(t.Context(), p.Num); err != nil || now.State != adapter.Releasing || now.Reason != "declined by Anna: ticket 7" {
+		t.Errorf("it is %s for %q, %v", now.State, now.Reason, err)
+	}
+}
+
 // Both that wait for a person are told of.
 func TestNewsOfBoth(t *testing.T) {
 	t.Parallel()

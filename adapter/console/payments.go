@@ -208,7 +208,12 @@ func (h *handler) paymentPage(ctx context.Context, f frame, name string) (*payme
 	return p, nil
 }
 
-// settle takes a person's decision about a payment in doubt.
+// Undecided reports whether a person may decide about the payment.
+func (p *paymentPage) Undecided() bool {
+	return p.Payment.State.NeedsPerson() || p.Payment.Unreserved(adapter.Policy{Billing: p.Billing})
+}
+
+// settle takes a person's decision about a payment.
 func (h *handler) settle(w http.ResponseWriter, r *http.Request, f frame) {
 	if !f.MaySettle() {
 		h.forbidden(w, f, ScopeAdmin)

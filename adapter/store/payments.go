@@ -416,6 +416,7 @@ type Stats struct {
 	Unfinished map[adapter.State]int64 // payments in each state that is not final, those in doubt too
 	Oldest     time.Time               // when the oldest that is due some day was received; zero if there is none
 	Unreserved int64                   // those of them that the billing refuses to reserve, for no reason of the user's
+	Unanswered int64                   // those of them that the billing was asked to reserve, without an answer yet
 }
 
 // MovesRefused is how many payments the billing refuses a move of.
@@ -427,15 +428,17 @@ func (s Stats) MovesRefused() int64 {
 func (s *Store) Stats(ctx context.Context) (Stats, error) {
 	st := Stats{Unfinished: make(map[adapter.State]int64)}
 	err := s.db.read(ctx, &stmt{
-		sql: `SELECT state, count(*), min(received_at), count(CASE WHEN state = 'received' AND reason <> '' THEN 1 END) FROM payments WHERE next_at > 0 GROUP BY state
-			UNION ALL SELECT 'in_doubt', count(*), 0, 0 FROM payments WHERE aside = 'in_doubt'`,
+		sql: `SELECT state, count(*), min(received_at), count(CASE WHEN state = 'received' AND reason <> '' THEN 1 END),
+				count(CASE WHEN state = 'received' AND reason = '' AND attempt > 0 THEN 1 END) FROM payments WHERE next_at > 0 GROUP BY state
+			UNION ALL SELECT 'in_doubt', count(*), 0, 0, 0 FROM payments WHERE aside = 'in_doubt'`,
 		row: func(scan scanner) error {
 			var (
-				state                 string
-				n, oldest, unreserved int64
+				state                             string
+				n, oldest, unreserved, unanswered int64
 			)
-			err := scan(&state, &n, &oldest, &unreserved)
+			err := scan(&state, &n, &oldest, &unreserved, &unanswered)
 			st.Unreserved += unreserved
+			st.Unanswered += unanswered
 			st.Unfinished[adapter.State(state)] = n
 			if at := instant(oldest); oldest != 0 && (st.Oldest.IsZero() || at.Before(st.Oldest)) {
 				st.Oldest = at

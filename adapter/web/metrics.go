@@ -18,6 +18,7 @@ import (
 type Backlog struct {
 	Unfinished map[adapter.State]int64       // payments in each state that is not final
 	Oldest     time.Time                     // when the oldest of them was received; zero if there is none
+	Unreserved map[adapter.Verdict]int64     // received ones by what the billing last said when it was asked to reserve: Refused, or Unknown
 	Payins     map[adapter.PayinStatus]int64 // those that are not settled
 }
 
@@ -106,6 +107,9 @@ func NewMetrics(backlog func(context.Context) (Backlog, error), now func() time.
 				"Payments that are not final, by state.", []string{"state"}, nil),
 			oldest: prometheus.NewDesc(prometheus.BuildFQName(namespace, subsystem, "oldest_unfinished_payment_age_seconds"),
 				"Age of the oldest payment that is not final; 0 if there is none.", nil, nil),
+			unreserved: prometheus.NewDesc(prometheus.BuildFQName(namespace, subsystem, "payments_unreserved"),
+				"Payments for which the partner's billing was asked to reserve and has not, by whether it refuses for no reason of the user's (refused) or gave no answer (unknown).",
+				[]string{"outcome"}, nil),
 			payins: prometheus.NewDesc(prometheus.BuildFQName(namespace, subsystem, "payins"),
 				"Payins that are not settled, by status.", []string{"status"}, nil),
 		},
@@ -183,13 +187,14 @@ type backlogCollector struct {
 	backlog            func(context.Context) (Backlog, error)
 	now                func() time.Time
 	unfinished, oldest *prometheus.Desc
-	payins             *prometheus.Desc
+	unreserved, payins *prometheus.Desc
 }
 
 // Describe is part of prometheus.Collector.
 func (c *backlogCollector) Describe(ch chan<- *prometheus.Desc) {
 	ch <- c.unfinished
 	ch <- c.oldest
+	ch <- c.unreserved
 	ch <- c.payins
 }
 
@@ -206,6 +211,9 @@ func (c *backlogCollector) Collect(ch chan<- prometheus.Metric) {
 		if !s.Final() { // all of them each time: a gauge that vanishes at 0 cannot be alarmed on
 			ch <- prometheus.MustNewConstMetric(c.unfinished, prometheus.GaugeValue, float64(b.Unfinished[s]), string(s))
 		}
+	}
+	for _, v := range []adapter.Verdict{adapter.Refused, adapter.Unknown} {
+		ch <- prometheus.MustNewConstMetric(c.unreserved, prometheus.GaugeValue, float64(b.Unreserved[v]), string(v))
 	}
 	for _, s := range adapter.PayinStatuses {
 		if !s.Settled() {

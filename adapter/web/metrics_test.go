@@ -42,6 +42,7 @@ func TestMetrics(t *testing.T) {
 		return web.Backlog{
 			Unfinished: map[adapter.State]int64{adapter.Confirming: 3, adapter.InDoubt: 1},
 			Oldest:     day.Add(-90 * time.Second),
+			Unreserved: map[adapter.Verdict]int64{adapter.Refused: 4},
 			Payins:     map[adapter.PayinStatus]int64{adapter.PayinUnsure: 2},
 		}, nil
 	}, func() time.Time { return day }, slog.New(slog.DiscardHandler))
@@ -88,6 +89,8 @@ func TestMetrics(t *testing.T) {
 		`partnerkit_adapter_payins{status="wait"} 0`,
 		`partnerkit_adapter_payment_duration_seconds_count{kind="topup",state="confirmed"} 1`,
 		`partnerkit_adapter_payment_duration_seconds_sum{kind="topup",state="confirmed"} 2`,
+		`partnerkit_adapter_payments_unreserved{outcome="refused"} 4`,
+		`partnerkit_adapter_payments_unreserved{outcome="unknown"} 0`,
 		`partnerkit_adapter_payments{state="capture_refused"} 0`,
 		`partnerkit_adapter_payments{state="capturing"} 0`,
 		`partnerkit_adapter_payments{state="confirming"} 3`,

@@ -326,14 +326,16 @@ func (m *machine) check(rt *rapid.T) {
 }
 
 // resolve lets a person, who knows, decide about a payment in doubt; or put the billing's books
-// right by hand, where it refuses to.
+// right by hand, where it refuses to; or give up what it makes no reservation for.
 func (m *machine) resolve(rt *rapid.T) {
-	list := slices.DeleteFunc(m.all(), func(p adapter.Payment) bool { return !p.State.NeedsPerson() || p.Owner != 0 })
+	list := slices.DeleteFunc(m.all(), func(p adapter.Payment) bool {
+		return !p.State.NeedsPerson() && !p.Unreserved(m.policy()) || p.Owner != 0
+	})
 	if len(list) == 0 {
 		rt.Skip("nothing waits for a person")
 	}
 	p := rapid.SampledFrom(list).Draw(rt, "payment")
-	if p.State != adapter.InDoubt {
+	if p.State == adapter.CaptureRefused || p.State == adapter.ReleaseRefused {
 		m.billing.act(p.Owes(m.policy()), p)
 	}
 	step, err := p.Resolved(adapter.Resolution{Confirm: m.platform.credited(p.Key.ID), Reason: "seen", By: "Anna"}, m.policy(), m.now())

@@ -28,6 +28,8 @@ func (resolveCmd) Help() string {
 
 A payment is capture_refused or release_refused when the partner's billing refuses what it owes. Mend the billing, and it ends by itself; or put the billing's books right by hand, and say so: --confirm for capture_refused, since the platform has it, --decline for release_refused.
 
+A payment stays received while that billing refuses to reserve for no reason of the user's, or does not answer. The platform has had no call for it, so --decline gives it up: what the billing may have reserved all the same is released first, then the platform is told.
+
 Examples:
   adapter payments list --state in_doubt
   adapter payments resolve 41 --confirm --by "Anna Petrova" --reason "balance grew by 100.00 on 3 November, ticket 1207"`

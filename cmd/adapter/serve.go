@@ -236,5 +236,6 @@ func backlog(ctx context.Context, st *store.Store) (web.Backlog, error) {
 		return web.Backlog{}, err
 	}
 	payins, err := st.OpenPayins(ctx)
-	return web.Backlog{Unfinished: s.Unfinished, Oldest: s.Oldest, Payins: payins}, err
+	unreserved := map[adapter.Verdict]int64{adapter.Refused: s.Unreserved, adapter.Unknown: s.Unanswered}
+	return web.Backlog{Unfinished: s.Unfinished, Oldest: s.Oldest, Unreserved: unreserved, Payins: payins}, err
 }
