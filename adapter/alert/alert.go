@@ -10,6 +10,7 @@
 package alert
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -69,10 +70,10 @@ func New(store Store, cfg Config) (*Alerts, error) {
 	if cfg.URL == "" || len(cfg.Keys) == 0 || cfg.NewID == nil || cfg.Waiting == nil {
 		return nil, fmt.Errorf("%w: alerts need an address, a key, names and what waits", adapter.ErrInvalid)
 	}
-	setDefault(&cfg.Refusals, 10)
-	setDefault(&cfg.Every, 5*time.Second)
-	setDefault(&cfg.GiveUp, 72*time.Hour)
-	setDefault(&cfg.Log, slog.Default())
+	cfg.Refusals = cmp.Or(cfg.Refusals, 10)
+	cfg.Every = cmp.Or(cfg.Every, 5*time.Second)
+	cfg.GiveUp = cmp.Or(cfg.GiveUp, 72*time.Hour)
+	cfg.Log = cmp.Or(cfg.Log, slog.Default())
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
@@ -81,12 +82,6 @@ func New(store Store, cfg Config) (*Alerts, error) {
 		return nil, err
 	}
 	return &Alerts{cfg: cfg, store: store, caller: caller, said: map[string]adapter.Alert{}, more: make(chan struct{}, 1)}, nil
-}
-
-func setDefault[T comparable](v *T, def T) {
-	if *v == *new(T) {
-		*v = def
-	}
 }
 
 // Raise says that a cause is there.

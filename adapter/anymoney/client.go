@@ -11,6 +11,7 @@
 package anymoney
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -50,12 +51,8 @@ type Client struct {
 
 // NewClient returns a client. Its error wraps adapter.ErrInvalid and names every setting at fault.
 func NewClient(cfg ClientConfig) (*Client, error) {
-	if cfg.Window == 0 {
-		cfg.Window = time.Minute
-	}
-	if cfg.Connections == 0 {
-		cfg.Connections = 8
-	}
+	cfg.Window = cmp.Or(cfg.Window, time.Minute)
+	cfg.Connections = cmp.Or(cfg.Connections, 8)
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}

@@ -1,6 +1,7 @@
 package anymoney
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -50,18 +51,12 @@ type Payins struct {
 
 // NewPayins returns payins of the client's merchant. Its error wraps adapter.ErrInvalid.
 func NewPayins(store Store, client *Client, cfg Config) (*Payins, error) {
-	if cfg.Workers == 0 {
-		cfg.Workers = 8
-	}
-	if cfg.Tick == 0 {
-		cfg.Tick = time.Second
-	}
+	cfg.Workers = cmp.Or(cfg.Workers, 8)
+	cfg.Tick = cmp.Or(cfg.Tick, time.Second)
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
-	if cfg.Log == nil {
-		cfg.Log = slog.Default()
-	}
+	cfg.Log = cmp.Or(cfg.Log, slog.Default())
 	if cfg.OnStep == nil {
 		cfg.OnStep = func(adapter.Payin, adapter.PayinEvent) {}
 	}

@@ -1,6 +1,7 @@
 package anymoney
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -53,15 +54,11 @@ type Receiver struct {
 
 // NewReceiver returns a receiver; mount it at CallbackPath.
 func NewReceiver(teller Teller, cfg ReceiverConfig) *Receiver {
-	if cfg.Window == 0 {
-		cfg.Window = time.Minute
-	}
+	cfg.Window = cmp.Or(cfg.Window, time.Minute)
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
-	if cfg.Log == nil {
-		cfg.Log = slog.Default()
-	}
+	cfg.Log = cmp.Or(cfg.Log, slog.Default())
 	if cfg.Observe == nil {
 		cfg.Observe = func(int) {}
 	}

@@ -1,6 +1,7 @@
 package integra
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -52,9 +53,9 @@ type Client struct {
 // NewClient returns a client; the keys of users come from users and vault. Its error wraps
 // adapter.ErrInvalid and names every setting at fault.
 func NewClient(cfg ClientConfig, users UserSource, vault Vault) (*Client, error) {
-	setDefault(&cfg.PartnerPath, "iframe")
-	setDefault(&cfg.Cipher, integra.Simple)
-	setDefault(&cfg.Resizer, "/js/iframeResizer.min.js")
+	cfg.PartnerPath = cmp.Or(cfg.PartnerPath, "iframe")
+	cfg.Cipher = cmp.Or(cfg.Cipher, integra.Simple)
+	cfg.Resizer = cmp.Or(cfg.Resizer, "/js/iframeResizer.min.js")
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
@@ -85,12 +86,6 @@ func NewClient(cfg ClientConfig, users UserSource, vault Vault) (*Client, error)
 		return nil, fmt.Errorf("%w: %w", adapter.ErrInvalid, errors.Join(faults...))
 	}
 	return &Client{cfg: cfg, caller: caller, keys: newKeyring(users, vault, cfg.Now), addresses: addresses}, nil
-}
-
-func setDefault[T comparable](v *T, def T) {
-	if *v == *new(T) {
-		*v = def
-	}
 }
 
 // Close closes idle connections.

@@ -9,6 +9,7 @@
 package integra
 
 import (
+	"cmp"
 	"crypto/subtle"
 	"errors"
 	"fmt"
@@ -41,22 +42,19 @@ type Endpoint struct {
 // NewEndpoint returns the endpoint that the platform reaches under base, an http(s) address
 // such as "https://adapter.partner.example". Its error wraps adapter.ErrInvalid.
 func NewEndpoint(base string, names Names, guard Guard) (*Endpoint, error) {
-	defaults := []struct {
-		name *string
-		def  string
-	}{{&names.ID, "id"}, {&names.Amount, "amount"}, {&names.Hash, "hash"}, {&names.Token, "token"}}
+	names.ID = cmp.Or(names.ID, "id")
+	names.Amount = cmp.Or(names.Amount, "amount")
+	names.Hash = cmp.Or(names.Hash, "hash")
+	names.Token = cmp.Or(names.Token, "token")
 	seen := map[string]bool{}
-	for _, d := range defaults {
-		if *d.name == "" {
-			*d.name = d.def
-		}
+	for _, name := range []string{names.ID, names.Amount, names.Hash, names.Token} {
 		switch {
-		case !isPlain(*d.name) || len(*d.name) > 32:
-			return nil, fmt.Errorf("%w: parameter name %q: want up to 32 letters, digits, '-' and '_'", adapter.ErrInvalid, *d.name)
-		case seen[*d.name]:
-			return nil, fmt.Errorf("%w: two parameters are called %q", adapter.ErrInvalid, *d.name)
+		case !isPlain(name) || len(name) > 32:
+			return nil, fmt.Errorf("%w: parameter name %q: want up to 32 letters, digits, '-' and '_'", adapter.ErrInvalid, name)
+		case seen[name]:
+			return nil, fmt.Errorf("%w: two parameters are called %q", adapter.ErrInvalid, name)
 		}
-		seen[*d.name] = true
+		seen[name] = true
 	}
 	e := &Endpoint{base: strings.TrimRight(base, "/"), names: names, guard: guard}
 	u, err := url.Parse(e.base)

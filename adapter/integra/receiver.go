@@ -1,6 +1,7 @@
 package integra
 
 import (
+	"cmp"
 	"context"
 	"crypto/subtle"
 	"encoding/json"
@@ -55,15 +56,11 @@ type Receiver struct {
 
 // NewReceiver returns the receiver of the endpoint; mount it at the endpoint's Pattern.
 func NewReceiver(payments Acceptor, endpoint *Endpoint, cfg ReceiverConfig) *Receiver {
-	if cfg.Currency == (money.Currency{}) {
-		cfg.Currency = money.RUB
-	}
+	cfg.Currency = cmp.Or(cfg.Currency, money.RUB)
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
-	if cfg.Log == nil {
-		cfg.Log = slog.Default()
-	}
+	cfg.Log = cmp.Or(cfg.Log, slog.Default())
 	if cfg.Observe == nil {
 		cfg.Observe = func(int) {}
 	}

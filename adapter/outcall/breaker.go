@@ -1,6 +1,7 @@
 package outcall
 
 import (
+	"cmp"
 	"errors"
 	"sync/atomic"
 	"time"
@@ -28,8 +29,8 @@ var errUnanswered = errors.New("no answer")
 
 // NewBreaker returns a breaker that lets calls pass.
 func NewBreaker(cfg BreakerConfig) *Breaker {
-	setDefault(&cfg.Failures, 20)
-	setDefault(&cfg.Pause, 10*time.Second)
+	cfg.Failures = cmp.Or(cfg.Failures, 20)
+	cfg.Pause = cmp.Or(cfg.Pause, 10*time.Second)
 	return &Breaker{breaker: gobreaker.NewTwoStepCircuitBreaker[struct{}](gobreaker.Settings{
 		MaxRequests: 1,
 		Timeout:     cfg.Pause,

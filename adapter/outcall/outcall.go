@@ -4,6 +4,7 @@
 package outcall
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -50,10 +51,10 @@ func New(cfg Config) (*Caller, error) {
 	if cfg.Timeout < 0 || cfg.DialTimeout < 0 || cfg.Connections < 0 || cfg.MaxAnswer < 0 {
 		return nil, errors.New("a limit of calls is negative")
 	}
-	setDefault(&cfg.Timeout, 5*time.Second)
-	setDefault(&cfg.DialTimeout, 2*time.Second)
-	setDefault(&cfg.Connections, 64)
-	setDefault(&cfg.MaxAnswer, 1<<20)
+	cfg.Timeout = cmp.Or(cfg.Timeout, 5*time.Second)
+	cfg.DialTimeout = cmp.Or(cfg.DialTimeout, 2*time.Second)
+	cfg.Connections = cmp.Or(cfg.Connections, 64)
+	cfg.MaxAnswer = cmp.Or(cfg.MaxAnswer, 1<<20)
 	client := resty.NewWithClient(&http.Client{Transport: pool(cfg)}).
 		SetLogger(silent{}).
 		SetRedirectPolicy(resty.RedirectPolicyFunc(func(*http.Request, []*http.Request) error {
@@ -67,12 +68,6 @@ func New(cfg Config) (*Caller, error) {
 			"Accept":       "application/json",
 		})
 	return &Caller{cfg: cfg, http: client}, nil
-}
-
-func setDefault[T comparable](v *T, def T) {
-	if *v == *new(T) {
-		*v = def
-	}
 }
 
 // pool returns the one pool of connections. HTTP/1.1 alone: HTTP/2 replays requests by rules

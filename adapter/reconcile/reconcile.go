@@ -38,6 +38,7 @@
 package reconcile
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"time"
@@ -75,30 +76,19 @@ type Config struct {
 }
 
 func (c *Config) fill() {
-	if c.Calendar == (Calendar{}) {
-		c.Calendar = AnyZone
-	}
-	for _, d := range []struct {
-		value *time.Duration
-		def   time.Duration
-	}{{&c.Settle, time.Hour}, {&c.Every, time.Minute}, {&c.Again, 6 * time.Hour}} {
-		if *d.value == 0 {
-			*d.value = d.def
-		}
-	}
+	c.Calendar = cmp.Or(c.Calendar, AnyZone)
+	c.Settle = cmp.Or(c.Settle, time.Hour)
+	c.Every = cmp.Or(c.Every, time.Minute)
+	c.Again = cmp.Or(c.Again, 6*time.Hour)
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	if c.Log == nil {
-		c.Log = slog.Default()
-	}
+	c.Log = cmp.Or(c.Log, slog.Default())
 	if c.OnStep == nil {
 		c.OnStep = func(adapter.Payment, adapter.Event) {}
 	}
 	if c.OnReconciled == nil {
 		c.OnReconciled = func(adapter.Reconciliation) {}
 	}
-	if c.Currency == (money.Currency{}) {
-		c.Currency = money.RUB
-	}
+	c.Currency = cmp.Or(c.Currency, money.RUB)
 }

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"log/slog"
 	"math"
 	"net/http"
@@ -44,7 +45,7 @@ func (g Gate) Wrap(next http.Handler) http.Handler {
 	if len(g.Allow) == 0 && g.PerSource <= 0 && g.Overall <= 0 {
 		return next
 	}
-	setDefault(&g.Log, slog.Default())
+	g.Log = cmp.Or(g.Log, slog.Default())
 	if g.Now == nil {
 		g.Now = time.Now
 	}

@@ -7,6 +7,7 @@
 package web
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -51,15 +52,15 @@ type Server struct {
 
 // New returns a server with /healthz and /readyz.
 func New(cfg Config) *Server {
-	setDefault(&cfg.Listen, "127.0.0.1:8080")
-	setDefault(&cfg.HeaderTimeout, 5*time.Second)
-	setDefault(&cfg.ReadTimeout, 10*time.Second)
-	setDefault(&cfg.WriteTimeout, 30*time.Second)
-	setDefault(&cfg.IdleTimeout, 2*time.Minute)
-	setDefault(&cfg.MaxHeader, 16<<10)
-	setDefault(&cfg.MaxBody, 1<<20)
-	setDefault(&cfg.Grace, 10*time.Second)
-	setDefault(&cfg.Log, slog.Default())
+	cfg.Listen = cmp.Or(cfg.Listen, "127.0.0.1:8080")
+	cfg.HeaderTimeout = cmp.Or(cfg.HeaderTimeout, 5*time.Second)
+	cfg.ReadTimeout = cmp.Or(cfg.ReadTimeout, 10*time.Second)
+	cfg.WriteTimeout = cmp.Or(cfg.WriteTimeout, 30*time.Second)
+	cfg.IdleTimeout = cmp.Or(cfg.IdleTimeout, 2*time.Minute)
+	cfg.MaxHeader = cmp.Or(cfg.MaxHeader, 16<<10)
+	cfg.MaxBody = cmp.Or(cfg.MaxBody, 1<<20)
+	cfg.Grace = cmp.Or(cfg.Grace, 10*time.Second)
+	cfg.Log = cmp.Or(cfg.Log, slog.Default())
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
@@ -71,12 +72,6 @@ func New(cfg Config) *Server {
 	s.Handle("/healthz", http.HandlerFunc(s.serveHealth), http.MethodGet, http.MethodHead)
 	s.Handle("/readyz", http.HandlerFunc(s.serveReady), http.MethodGet, http.MethodHead)
 	return s
-}
-
-func setDefault[T comparable](v *T, def T) {
-	if *v == *new(T) {
-		*v = def
-	}
 }
 
 // Handle mounts a handler at a path in gorilla/mux's notation, for the given methods or,

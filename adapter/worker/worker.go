@@ -9,6 +9,7 @@
 package worker
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -94,18 +95,16 @@ type Pool struct {
 
 // New returns a pool that is not running yet. Its error names the setting at fault.
 func New(store Store, platform Platform, users Users, cfg Config) (*Pool, error) {
-	setDefault(&cfg.Workers, 64)
-	setDefault(&cfg.Queue, 64)
-	setDefault(&cfg.CallTimeout, 5*time.Second)
-	setDefault(&cfg.Admission, 25*time.Millisecond)
-	setDefault(&cfg.Poll, 500*time.Millisecond)
-	setDefault(&cfg.Grace, 10*time.Second)
+	cfg.Workers = cmp.Or(cfg.Workers, 64)
+	cfg.Queue = cmp.Or(cfg.Queue, 64)
+	cfg.CallTimeout = cmp.Or(cfg.CallTimeout, 5*time.Second)
+	cfg.Admission = cmp.Or(cfg.Admission, 25*time.Millisecond)
+	cfg.Poll = cmp.Or(cfg.Poll, 500*time.Millisecond)
+	cfg.Grace = cmp.Or(cfg.Grace, 10*time.Second)
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
-	if cfg.Log == nil {
-		cfg.Log = slog.Default()
-	}
+	cfg.Log = cmp.Or(cfg.Log, slog.Default())
 	switch {
 	case cfg.Workers < 0 || cfg.Queue < 0:
 		return nil, fmt.Errorf("%w: workers %d, queue %d: negative", adapter.ErrInvalid, cfg.Workers, cfg.Queue)
@@ -123,12 +122,6 @@ func New(store Store, platform Platform, users Users, cfg Config) (*Pool, error)
 		jobs:   make(chan adapter.Payment, size),
 		kick:   make(chan struct{}, 1),
 	}, nil
-}
-
-func setDefault[T int | time.Duration](v *T, def T) {
-	if *v == 0 {
-		*v = def
-	}
 }
 
 // Admit takes a place for a payment that is about to be accepted. While others finish, it
