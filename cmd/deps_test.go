@@ -1,6 +1,8 @@
 package cmd_test
 
 import (
+	"bytes"
+	"os"
 	"os/exec"
 	"slices"
 	"strings"
@@ -36,5 +38,31 @@ func TestImports(t *testing.T) {
 				t.Errorf("%s imports %s: %s", tt.pkg, dep, tt.why)
 			}
 		}
+	}
+}
+
+// The map of the house is what a newcomer reads first, so it has a line for every package.
+func TestArchitectureNamesEveryPackage(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("../docs/architecture.md")
+	must(t, err)
+	_, text, _ = bytes.Cut(text, []byte("```\n"))
+	text, _, _ = bytes.Cut(text, []byte("```\n"))
+	named := map[string]bool{}
+	for line := range strings.Lines(string(text)) {
+		name, _, _ := strings.Cut(line, " ")
+		named[strings.TrimSuffix(name, "/")] = true
+	}
+	out, err := exec.CommandContext(t.Context(), "go", "list", "../...").Output()
+	must(t, err)
+	for line := range strings.Lines(string(out)) {
+		pkg := strings.TrimPrefix(strings.TrimSpace(line), "github.com/partnerkit/partnerkit/")
+		if pkg != "cmd" && !named[pkg] { // of cmd itself there are only tests
+			t.Errorf("docs/architecture.md does not say what %s is", pkg)
+		}
+		delete(named, pkg)
+	}
+	for name := range named {
+		t.Errorf("docs/architecture.md names %s, which is no package", name)
 	}
 }
