@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -14,7 +13,6 @@ import (
 	"github.com/partnerkit/partnerkit/adapter/api"
 	"github.com/partnerkit/partnerkit/adapter/outcall"
 	"github.com/partnerkit/partnerkit/adapter/store"
-	"github.com/partnerkit/partnerkit/adapter/web"
 	wire "github.com/partnerkit/partnerkit/contract/anymoney"
 )
 
@@ -109,36 +107,25 @@ func (f anymoneyFlags) payins(client *anymoney.Client, st *store.Store, onStep f
 	return anymoney.NewPayins(st, client, anymoney.Config{Policy: payinPolicy(f), CallbackURL: f.callbackURL(), Log: log, OnStep: onStep})
 }
 
-// runner is a part of the service that runs until its context is done.
-type runner interface {
-	Run(ctx context.Context) error
-}
-
-// idle stands for a part that is off.
-type idle struct{}
-
-// Run returns at once.
-func (idle) Run(context.Context) error { return nil }
-
-// mountAnymoney adds the half that speaks with Any.Money to the service. It returns what makes
-// payins, nil if there is nothing to make them, and what works on them.
-func (c serveCmd) mountAnymoney(server *web.Server, st *store.Store, metrics *web.Metrics, watch func(string) outcall.Watch, log *slog.Logger) (api.Payins, runner, error) {
-	if !c.on() {
-		return nil, idle{}, nil
+// addAnymoney adds the half that speaks with Any.Money, and returns what makes payins: nil where
+// Any.Money is off.
+func (s *service) addAnymoney() (api.Payins, error) {
+	if !s.on() {
+		return nil, nil
 	}
-	client, err := c.client(watch(systemAnymoney))
+	client, err := s.anymoneyFlags.client(s.watch(systemAnymoney))
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	payins, err := c.payins(client, st, metrics.PayinStepped, log)
+	payins, err := s.payins(client, s.store, s.metrics.PayinStepped, s.log)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	server.Handle(anymoney.CallbackPath, anymoney.NewReceiver(payins, anymoney.ReceiverConfig{
-		Merchant: client.Merchant(), Key: wire.Key(c.AnymoneyKey), Window: c.AnymoneyWindow, Log: log, Observe: metrics.CalledBack,
+	s.server.Handle(anymoney.CallbackPath, anymoney.NewReceiver(payins, anymoney.ReceiverConfig{
+		Merchant: client.Merchant(), Key: wire.Key(s.AnymoneyKey), Window: s.AnymoneyWindow, Log: s.log, Observe: s.metrics.CalledBack,
 	}))
-	if c.ReceiveOnly {
-		return payins, idle{}, nil
+	if !s.ReceiveOnly {
+		s.background["payins"] = payins
 	}
-	return payins, payins, nil
+	return payins, nil
 }

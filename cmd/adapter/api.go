@@ -1,23 +1,19 @@
 package main
 
 import (
+	"crypto/rand"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
 	"time"
 
-	"github.com/partnerkit/partnerkit/adapter"
 	"github.com/partnerkit/partnerkit/adapter/api"
 	"github.com/partnerkit/partnerkit/adapter/integra"
-	"github.com/partnerkit/partnerkit/adapter/reconcile"
 	"github.com/partnerkit/partnerkit/adapter/reference"
-	"github.com/partnerkit/partnerkit/adapter/store"
 	"github.com/partnerkit/partnerkit/adapter/token"
-	"github.com/partnerkit/partnerkit/adapter/vault"
 	"github.com/partnerkit/partnerkit/adapter/web"
 	"github.com/partnerkit/partnerkit/cmd/internal/program"
 )
@@ -63,32 +59,43 @@ func (f apiFlags) publicKeys() ([]token.PublicKey, error) {
 }
 
 // mountAPI adds the API to the service and, under the same tokens, the operators' console.
-func (c serveCmd) mountAPI(server *web.Server, keys *vault.Vault, st *store.Store, service *adapter.Service, users *integra.Users, payins api.Payins, funds funds, daily *reconcile.Daily, log *slog.Logger) error {
-	public, err := c.publicKeys()
+// payins are nil where Any.Money is off.
+func (s *service) mountAPI(payins api.Payins) error {
+	public, err := s.publicKeys()
 	if err != nil {
 		return err
 	}
-	tokens, err := apiTokens(keys, public...)
+	tokens, err := apiTokens(s.keys, public...)
 	if err != nil {
 		return err
 	}
-	var ledger api.Ledger
-	if funds.billing == nil {
-		ledger = st
+	cfg := api.Config{
+		Verify: verifier(tokens), Revoked: s.store.TokenRevoked, Rate: s.APIRate, Burst: s.APIBurst,
+
+		Users:           integra.NewUsers(s.client, s.store, s.keys, s.endpoint, rand.Reader, time.Now),
+		Payments:        s.payments,
+		Balances:        s.looks.balances(s.store),
+		Records:         s.store,
+		Reconciliations: s.store,
+		Actions:         s.store,
+		Requests:        s.store,
+		Currency:        currency,
+		Payins:          payins,
+		Store:           s.store,
+
+		Act: s.store.Act, TraceID: web.TraceID, Version: program.Version(), Log: s.log,
 	}
-	var reconciler api.Reconciler
-	if daily != nil {
-		reconciler = daily
+	if s.looks.billing == nil {
+		cfg.Ledger = s.store
 	}
-	calls := api.New(api.Config{
-		Verify: verifier(tokens), Revoked: st.TokenRevoked, Rate: c.APIRate, Burst: c.APIBurst,
-		Users: users, Payments: service, Balances: funds.balances(st), Ledger: ledger, Records: st, Reconciliations: st, Reconciler: reconciler, Actions: st, Requests: st, Currency: currency, Payins: payins, Store: st,
-		Act: st.Act, TraceID: web.TraceID, Version: program.Version(), Log: log,
-	})
-	server.Handle(api.Base+"{call:.*}", calls)
-	server.Handle("/openapi.json", calls, http.MethodGet)
-	server.Handle(reference.Path, reference.New(calls, log), http.MethodGet, http.MethodHead)
-	mountConsole(server, tokens, st, service, funds, daily, log)
+	if s.daily != nil {
+		cfg.Reconciler = s.daily
+	}
+	calls := api.New(cfg)
+	s.server.Handle(api.Base+"{call:.*}", calls)
+	s.server.Handle("/openapi.json", calls, http.MethodGet)
+	s.server.Handle(reference.Path, reference.New(calls, s.log), http.MethodGet, http.MethodHead)
+	s.mountConsole(tokens)
 	return nil
 }
 

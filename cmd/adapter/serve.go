@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -15,10 +14,12 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/partnerkit/partnerkit/adapter"
+	"github.com/partnerkit/partnerkit/adapter/alert"
 	"github.com/partnerkit/partnerkit/adapter/integra"
 	"github.com/partnerkit/partnerkit/adapter/outcall"
 	"github.com/partnerkit/partnerkit/adapter/reconcile"
 	"github.com/partnerkit/partnerkit/adapter/store"
+	"github.com/partnerkit/partnerkit/adapter/vault"
 	"github.com/partnerkit/partnerkit/adapter/web"
 	"github.com/partnerkit/partnerkit/adapter/worker"
 	"github.com/partnerkit/partnerkit/cmd/internal/program"
@@ -62,8 +63,7 @@ On SIGTERM new requests are refused, running work is finished, waiting work is g
 // database's cache, and collecting it half as often costs a few MiB and spares up to a tenth of the CPU.
 const gcPercent = 200
 
-// Run serves until ctx is done. The parts stop in order: first the listener, so that nothing
-// new comes in, then the workers, then the store, which has to outlive them both.
+// Run serves until ctx is done.
 func (c serveCmd) Run(ctx context.Context, log *slog.Logger) (err error) {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(gcPercent)
@@ -92,136 +92,196 @@ func (c serveCmd) Run(ctx context.Context, log *slog.Logger) (err error) {
 	if err != nil {
 		return err
 	}
+	s := &service{serveCmd: c, log: log, traces: traces, keys: keys, endpoint: endpoint, policy: c.keptBy(policy(c.serveFlags))}
+	if err := s.open(ctx); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.store.Close()) }()
+	defer s.closeCalls()
+	for _, add := range []func() error{s.addCalls, s.addWork, s.addServer} {
+		if err := add(); err != nil {
+			return err
+		}
+	}
+	addr, err := s.server.Listen(ctx)
+	if err != nil {
+		return err
+	}
+	return s.run(ctx, addr.String())
+}
 
-	var st *store.Store
-	metrics := web.NewMetrics(func(ctx context.Context) (web.Backlog, error) { return backlog(ctx, st) }, time.Now, log)
-	pol := c.keptBy(policy(c.serveFlags))
-	st, err = store.Open(ctx, store.Config{
-		Database: c.Database, Currency: currency, Policy: pol, Log: log, Serve: true, Migrate: c.Migrate || c.isNew(),
-		MaxWaiting: c.MaxWaiting, Funds: store.Funds(c.Funds),
-		OnCommit: func(s store.CommitStats) { metrics.Committed(s.Size, s.Took) },
+// service is what `adapter serve` is put together from. The add methods make the parts, each
+// from those above it.
+type service struct {
+	serveCmd
+	log      *slog.Logger
+	traces   *tracing // nil without traces
+	keys     *vault.Vault
+	endpoint *integra.Endpoint
+	policy   adapter.Policy
+
+	metrics *web.Metrics
+	store   *store.Store
+	alerts  *alert.Alerts // nil, which is silent, without an address
+
+	client   *integra.Client
+	funds    funds              // what payments are taken from
+	looks    funds              // the same, for who only looks
+	breakers []*outcall.Breaker // of the systems that payments need: the platform and, if it keeps the funds, the billing
+
+	pool       *worker.Pool
+	payments   *adapter.Service
+	daily      *reconcile.Daily  // nil where nothing is worked on
+	background map[string]runner // what runs beside the workers, by name
+
+	server *web.Server
+}
+
+// runner is a part of the service that runs until its context is done.
+type runner interface {
+	Run(ctx context.Context) error
+}
+
+// open opens the store, and what tells of it: metrics and alerts.
+func (s *service) open(ctx context.Context) (err error) {
+	s.metrics = web.NewMetrics(func(ctx context.Context) (web.Backlog, error) { return backlog(ctx, s.store) }, time.Now, s.log)
+	s.store, err = store.Open(ctx, store.Config{
+		Database: s.Database, Currency: currency, Policy: s.policy, Log: s.log, Serve: true, Migrate: s.Migrate || s.isNew(),
+		MaxWaiting: s.MaxWaiting, Funds: store.Funds(s.Funds),
+		OnCommit: func(c store.CommitStats) { s.metrics.Committed(c.Size, c.Took) },
 	})
 	if err != nil {
 		return err
 	}
-	alerts, err := c.alerts(st, c.AlertRefusals, log)
-	if err != nil {
-		return errors.Join(err, st.Close())
+	if s.alerts, err = s.alertFlags.alerts(s.store, s.AlertRefusals, s.log); err != nil {
+		return errors.Join(err, s.store.Close())
 	}
-	watch := func(system string) outcall.Watch {
-		return outcall.Watch{Breaker: c.breaker(system, metrics, alerts, log), Span: traces.calls(), Observe: metrics.Called}
-	}
-	platform := watch(systemIntegra)
-	breakers := []*outcall.Breaker{platform.Breaker}
-	client, err := newClient(c.platformFlags, c.Workers, st, keys, platform)
-	if err != nil {
-		return errors.Join(err, st.Close())
-	}
-	defer client.Close()
-	var billing outcall.Watch
-	if pol.Billing {
-		billing = watch(systemBilling)
-		breakers = append(breakers, billing.Breaker)
-	}
-	funds, err := c.openFunds(c.CallTimeout, c.Workers, st, billing)
-	if err != nil {
-		return errors.Join(err, st.Close())
-	}
-	defer funds.close()
-	// Who only looks has a client of his own: its breaker must not keep payments from the billing.
-	looks, err := c.openFunds(c.CallTimeout, 8, st, outcall.Watch{Breaker: outcall.NewBreaker(outcall.BreakerConfig{}), Span: traces.calls(), Observe: metrics.Called})
-	if err != nil {
-		return errors.Join(err, st.Close())
-	}
-	defer looks.close()
-	pool, err := worker.New(st, client, client, worker.Config{
-		Policy: pol, Funds: funds.outside(), Workers: c.Workers, Queue: c.Queue, ReceiveOnly: c.ReceiveOnly,
-		CallTimeout: c.CallTimeout, Grace: c.ShutdownGrace, Log: log, Room: func() int { return outcall.Room(breakers...) }, Span: traces.span(),
-		OnStep: func(p adapter.Payment, _ adapter.Event) { metrics.Stepped(p) },
-	})
-	if err != nil {
-		return errors.Join(err, st.Close())
-	}
-	service := adapter.NewService(st, pool, pol, time.Now)
-	receiver := integra.NewReceiver(traces.remember(service), endpoint, integra.ReceiverConfig{
-		Currency: currency, Log: log, Observe: metrics.Notified,
-	})
-	server := web.New(web.Config{
-		Listen: c.Listen, Grace: c.ShutdownGrace, Log: log, CertFile: c.TLSCert, KeyFile: c.TLSKey, Proxies: c.proxies(), Tracers: traces.providerOf(),
-	})
-	server.Handle(endpoint.Pattern(), c.gate(metrics.Notified, log).Wrap(receiver))
-	server.Handle("/metrics", c.metricsGate(log).Wrap(metrics.Handler()), "GET")
-	books := c.reconcile(pol, metrics, log)
-	var daily *reconcile.Daily // nil where nothing is worked on
-	if !c.ReceiveOnly {
-		daily = reconcile.NewDaily(st, client, books)
-	}
-	payins, payinWork, err := c.mountAnymoney(server, st, metrics, watch, log)
-	if err == nil {
-		err = c.mountAPI(server, keys, st, service, integra.NewUsers(client, st, keys, endpoint, rand.Reader, time.Now), payins, looks, daily, log)
-	}
-	if err != nil {
-		return errors.Join(err, st.Close())
-	}
-	server.Check("database", st.Ping)
-	server.Check("workers", func(context.Context) error { return pool.Healthy() })
-	addr, err := server.Listen(ctx)
-	if err != nil {
-		return errors.Join(err, st.Close())
-	}
-
-	background := map[string]runner{"payins": payinWork}
-	if alerts != nil {
-		background["alerts"] = alerts
-	}
-	if c.VerifyEvery > 0 {
-		background["audit"] = chore{"audit of the books", st, c.VerifyEvery, auditor{st, metrics, alerts, log}.audit, log}
-	}
-	if c.KeepAnswers > 0 {
-		background["retention"] = forgetter(st, c.KeepAnswers, log)
-	}
-	if daily != nil {
-		background["doubts"] = reconcile.NewDoubts(st, client, books)
-		background["reconciliation"] = daily
-	}
-	return c.runAll(ctx, log, addr.String(), server, pool, background, st)
+	return nil
 }
 
-// runAll runs the parts until ctx is done or one of them fails, and stops them in order.
-func (c serveCmd) runAll(ctx context.Context, log *slog.Logger, addr string, server *web.Server, pool *worker.Pool, background map[string]runner, st *store.Store) error {
-	storeCtx, stopStore := context.WithCancel(context.WithoutCancel(ctx))
-	poolCtx, stopPool := context.WithCancel(context.WithoutCancel(ctx))
-	defer stopStore()
-	defer stopPool()
-	all, failed := errgroup.WithContext(ctx)
-	var workers sync.WaitGroup
-	workers.Add(1)
-	all.Go(func() error { return part("store", st.Run(storeCtx)) })
-	all.Go(func() error {
-		defer workers.Done()
-		return part("workers", pool.Run(poolCtx))
+// watch surrounds the calls to a system.
+func (s *service) watch(system string) outcall.Watch {
+	return outcall.Watch{Breaker: s.breaker(system, s.metrics, s.alerts, s.log), Span: s.traces.calls(), Observe: s.metrics.Called}
+}
+
+// addCalls makes the clients of the platform and of whoever keeps the funds.
+func (s *service) addCalls() (err error) {
+	platform := s.watch(systemIntegra)
+	s.breakers = append(s.breakers, platform.Breaker)
+	if s.client, err = newClient(s.platformFlags, s.Workers, s.store, s.keys, platform); err != nil {
+		return err
+	}
+	var billing outcall.Watch
+	if s.policy.Billing {
+		billing = s.watch(systemBilling)
+		s.breakers = append(s.breakers, billing.Breaker)
+	}
+	if s.funds, err = s.openFunds(s.CallTimeout, s.Workers, s.store, billing); err != nil {
+		return err
+	}
+	// Who only looks has a client of his own: its breaker must not keep payments from the billing.
+	apart := outcall.Watch{Breaker: outcall.NewBreaker(outcall.BreakerConfig{}), Span: s.traces.calls(), Observe: s.metrics.Called}
+	s.looks, err = s.openFunds(s.CallTimeout, 8, s.store, apart)
+	return err
+}
+
+// closeCalls closes the idle connections of the clients that were made.
+func (s *service) closeCalls() {
+	if s.client != nil {
+		s.client.Close()
+	}
+	s.funds.close()
+	s.looks.close()
+}
+
+// addWork makes what carries payments through, and what runs beside it.
+func (s *service) addWork() (err error) {
+	s.pool, err = worker.New(s.store, s.client, s.client, worker.Config{
+		Policy: s.policy, Funds: s.funds.outside(), Workers: s.Workers, Queue: s.Queue, ReceiveOnly: s.ReceiveOnly,
+		CallTimeout: s.CallTimeout, Grace: s.ShutdownGrace, Log: s.log,
+		Room: func() int { return outcall.Room(s.breakers...) }, Span: s.traces.span(),
+		OnStep: func(p adapter.Payment, _ adapter.Event) { s.metrics.Stepped(p) },
 	})
-	for name, r := range background {
-		workers.Add(1)
+	if err != nil {
+		return err
+	}
+	s.payments = adapter.NewService(s.store, s.pool, s.policy, time.Now)
+	s.background = map[string]runner{}
+	if s.alerts != nil {
+		s.background["alerts"] = s.alerts
+	}
+	if s.VerifyEvery > 0 {
+		s.background["audit"] = chore{"audit of the books", s.store, s.VerifyEvery, auditor{s.store, s.metrics, s.alerts, s.log}.audit, s.log}
+	}
+	if s.KeepAnswers > 0 {
+		s.background["retention"] = forgetter(s.store, s.KeepAnswers, s.log)
+	}
+	if !s.ReceiveOnly {
+		books := s.reconcile(s.policy, s.metrics, s.log)
+		s.daily = reconcile.NewDaily(s.store, s.client, books)
+		s.background["reconciliation"] = s.daily
+		s.background["doubts"] = reconcile.NewDoubts(s.store, s.client, books)
+	}
+	return nil
+}
+
+// addServer makes the server and mounts on it whatever is asked from outside.
+func (s *service) addServer() error {
+	s.server = web.New(web.Config{
+		Listen: s.Listen, Grace: s.ShutdownGrace, Log: s.log, CertFile: s.TLSCert, KeyFile: s.TLSKey,
+		Proxies: s.proxies(), Tracers: s.traces.providerOf(),
+	})
+	receiver := integra.NewReceiver(s.traces.remember(s.payments), s.endpoint, integra.ReceiverConfig{
+		Currency: currency, Log: s.log, Observe: s.metrics.Notified,
+	})
+	s.server.Handle(s.endpoint.Pattern(), s.gate(s.metrics.Notified, s.log).Wrap(receiver))
+	s.server.Handle("/metrics", s.metricsGate(s.log).Wrap(s.metrics.Handler()), "GET")
+	s.server.Check("database", s.store.Ping)
+	s.server.Check("workers", func(context.Context) error { return s.pool.Healthy() })
+	payins, err := s.addAnymoney()
+	if err != nil {
+		return err
+	}
+	return s.mountAPI(payins)
+}
+
+// run runs the parts until ctx is done or one of them fails. They stop in order: first the
+// listener, so that nothing new comes in, then the workers and all that runs beside them, then
+// the store's committer, which has to outlive them.
+func (s *service) run(ctx context.Context, addr string) error {
+	storeCtx, stopStore := context.WithCancel(context.WithoutCancel(ctx))
+	workCtx, stopWork := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopStore()
+	defer stopWork()
+	all, failed := errgroup.WithContext(ctx)
+	var work sync.WaitGroup
+	begin := func(name string, run func(context.Context) error) {
+		work.Add(1)
 		all.Go(func() error {
-			defer workers.Done()
-			return part(name, r.Run(poolCtx))
+			defer work.Done()
+			return part(name, run(workCtx))
 		})
 	}
+	all.Go(func() error { return part("store", s.store.Run(storeCtx)) })
+	begin("workers", s.pool.Run)
+	for name, r := range s.background {
+		begin(name, r.Run)
+	}
 	all.Go(func() error {
-		err := server.Run(failed)
-		stopPool()
-		workers.Wait()
+		err := s.server.Run(failed)
+		stopWork()
+		work.Wait()
 		stopStore()
 		return part("server", err)
 	})
-	log.InfoContext(ctx, "ready", "listen", addr, "version", program.Version(), "database", c.redacted(),
-		"workers", c.Workers, "receive_only", c.ReceiveOnly)
+	s.log.InfoContext(ctx, "ready", "listen", addr, "version", program.Version(), "database", s.redacted(),
+		"workers", s.Workers, "receive_only", s.ReceiveOnly)
 	err := all.Wait()
-	log.Info("stopped")
-	return errors.Join(err, st.Close())
+	s.log.Info("stopped")
+	return err
 }
 
+// part says which part an error comes from.
 func part(name string, err error) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", name, err)
