@@ -106,8 +106,8 @@ func newClient(t testing.TB, base string, change func(*integra.ClientConfig)) (*
 	cfg := integra.ClientConfig{
 		BaseURL: base, PartnerPath: "partners/acme",
 		Partner: wire.Credentials{Hash: partnerHash, Key: partnerKey},
-		Timeout: 10 * time.Second,
-		Watch:   outcall.Watch{Observe: func(method string, o adapter.Outcome) { calls = append(calls, seen{method, o}) }},
+		Timeout: time.Minute, DialTimeout: time.Minute, // tests of time-outs set their own; a busy machine causes none
+		Watch: outcall.Watch{Observe: func(method string, o adapter.Outcome) { calls = append(calls, seen{method, o}) }},
 	}
 	if change != nil {
 		change(&cfg)
