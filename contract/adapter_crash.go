@@ -146,6 +146,7 @@ func crashChecks() []Check {
 				u := t.users[0]
 				p := u.topUp("100")
 				p.confirmed()
+				t.happens(Stopped)
 				if err := t.env.process.Stop(t.ctx); err != nil {
 					t.fail(say("an adapter that ends when it is asked to"), textOf(err))
 				}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"iter"
 	"slices"
 	"strings"
 	"time"
@@ -112,6 +113,61 @@ type Result struct {
 	Failure   *Failure   `json:"failure,omitempty"`
 	TookMS    int64      `json:"took_ms"`
 	Exchanges []Exchange `json:"exchanges,omitempty"`
+	Events    []Event    `json:"events,omitempty" doc:"What happened to the adapter meanwhile, in the order of time"`
+}
+
+// An Event is something that happened to the adapter without a call.
+type Event struct {
+	At   time.Time `json:"at"`
+	What Happening `json:"what" enum:"killed,stopped,died,started"`
+}
+
+// Happening is what can happen to an adapter.
+type Happening string
+
+// What happens to adapters.
+const (
+	Killed  Happening = "killed"  // by the check
+	Stopped Happening = "stopped" // was asked to end by the check
+	Died    Happening = "died"    // ended by itself
+	Started Happening = "started" // again
+)
+
+// Text is the event in words.
+func (e Event) Text() Text {
+	switch e.What {
+	case Killed:
+		return say("killed by the check")
+	case Stopped:
+		return say("asked to end by the check")
+	case Died:
+		return say("ended by itself")
+	case Started:
+		return say("started again")
+	}
+	return verbatim(string(e.What))
+}
+
+// Story is what happened in the order of time: the index of each exchange, and -1 with each
+// event.
+func (r *Result) Story() iter.Seq2[int, *Event] {
+	return func(yield func(int, *Event) bool) {
+		next := 0
+		events := func(until int) bool {
+			for ; next < len(r.Events) && (until == len(r.Exchanges) || r.Events[next].At.Before(r.Exchanges[until].At)); next++ {
+				if !yield(-1, &r.Events[next]) {
+					return false
+				}
+			}
+			return true
+		}
+		for i := range r.Exchanges {
+			if !events(i) || !yield(i, nil) {
+				return
+			}
+		}
+		events(len(r.Exchanges))
+	}
 }
 
 func newReport(target *Target, checks []Check, seed uint64) *Report {

@@ -505,9 +505,11 @@ func (r *runner) revive(ctx context.Context, t *T) {
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	t.events = append(t.events, Event{time.Now().UTC(), Died})
 	t.failure = failure(len(t.exchanges)-1, say("an adapter that goes on serving, whatever it is sent"), textOf(err))
 	err = r.env.process.Kill(ctx) // what it left behind
 	if err == nil {
+		t.events = append(t.events, Event{time.Now().UTC(), Started})
 		err = r.env.process.Start(ctx)
 	}
 	if err != nil {
@@ -595,6 +597,9 @@ func (r *runner) finish(i int, o Outcome, f *Failure, why Text, exchanges []Exch
 	res := &r.report.Results[i]
 	again := res.Outcome != NotRun
 	res.settle(o, f, why, exchanges, took, r.env.target.Accept, r.opts.Now())
+	if exchanges != nil {
+		res.Events = r.ts[i].events
+	}
 	if r.opts.FailFast && (res.Outcome == Failed || res.Outcome == Errored) {
 		r.failed.Store(true)
 	}

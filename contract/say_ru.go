@@ -78,6 +78,11 @@ var inRussian = map[string]string{ //nolint:gosec // some speak of passwords and
 	"%s (and the check's time is over, see limits.check)": "%s (и время проверки вышло, см. limits.check)",
 	"the check took too long":                             "проверка шла слишком долго",
 
+	"killed by the check": "убит проверкой",
+	"asked to end by the check": "получил от проверки просьбу завершиться",
+	"ended by itself": "завершился сам",
+	"started again": "запущен снова",
+
 	// What platforms are asked for, and what they do.
 	"%s = %s, cut down from %s":                        "%s = %s, сокращено из %s",
 	"an answer of the protocol to %s":                  "ответ по протоколу на %s",

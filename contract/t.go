@@ -25,6 +25,7 @@ type T struct {
 
 	mu        sync.Mutex // guards what follows
 	exchanges []Exchange
+	events    []Event
 	failure   *Failure
 	broken    error // the run itself
 	skipped   Text  // why
@@ -94,6 +95,13 @@ func (t *T) record(x Exchange) int {
 	defer t.mu.Unlock()
 	t.exchanges = append(t.exchanges, x)
 	return len(t.exchanges) - 1
+}
+
+// happens notes what happens to the adapter.
+func (t *T) happens(what Happening) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.events = append(t.events, Event{time.Now().UTC(), what})
 }
 
 // fail ends the check: a promise was not kept. The first failure counts.

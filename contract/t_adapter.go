@@ -515,8 +515,15 @@ func (u *User) refund(payment, amount, key string) bool {
 }
 
 // kill ends the adapter as a power cut does, and begin starts it again.
-func (t *T) kill()  { t.set(t.env.process.Kill(t.ctx)) }
-func (t *T) begin() { t.set(t.env.process.Start(t.ctx)) }
+func (t *T) kill() {
+	t.happens(Killed)
+	t.set(t.env.process.Kill(t.ctx))
+}
+
+func (t *T) begin() {
+	t.happens(Started)
+	t.set(t.env.process.Start(t.ctx))
+}
 
 // advance moves the platform's time on; what falls due has happened when it returns.
 func (t *T) advance(d time.Duration) { t.set(t.env.control.advance(t.ctx, d)) }

@@ -56,7 +56,11 @@ func judge(t *testing.T, target *Target, opts Options) {
 // exchanges are those of a result, in a line each.
 func exchanges(r *Result) string {
 	var b strings.Builder
-	for i := range r.Exchanges {
+	for i, event := range r.Story() {
+		if event != nil {
+			b.WriteString("  " + PartyPartner + " " + event.Text().En + "\n")
+			continue
+		}
 		x := &r.Exchanges[i]
 		mark := "  "
 		if r.Failure != nil && r.Failure.Exchange == i {

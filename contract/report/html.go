@@ -268,6 +268,14 @@ func draw(lang page.Lang, r *contract.Result, n int) (d page.Diagram, left int) 
 			d.Lanes = append(d.Lanes, name)
 		}
 	}
+	if lane, there := at[contract.PartyPartner]; there {
+		for _, e := range r.Events {
+			if len(drawn) < len(all)-from && e.At.After(drawn[len(drawn)-1].At) {
+				break // what it led to is not drawn either
+			}
+			d.Notes = append(d.Notes, page.Note{Lane: lane, At: e.At, Text: e.Text().In(string(lang)), Role: happened[e.What]})
+		}
+	}
 	tries := map[string]int{}
 	for i := range drawn {
 		x := &drawn[i]
@@ -295,6 +303,9 @@ func draw(lang page.Lang, r *contract.Result, n int) (d page.Diagram, left int) 
 	}
 	return d, len(r.Exchanges) - len(d.Exchanges)
 }
+
+// happened is how events look.
+var happened = map[contract.Happening]page.Role{contract.Killed: page.Doubt, contract.Stopped: page.Doubt, contract.Died: page.Bad, contract.Started: page.OK}
 
 // setsUp tells whether an exchange only made the check's users known to the platform.
 func setsUp(x *contract.Exchange) bool {

@@ -106,7 +106,11 @@ func (s *suite) add(r *contract.Result) {
 func evidence(r *contract.Result) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "clause: %s\n", r.Clause)
-	for i := range r.Exchanges {
+	for i, event := range r.Story() {
+		if event != nil {
+			fmt.Fprintf(&b, "%s %s: %s\n", event.At.Format("15:04:05.000"), contract.PartyPartner, event.Text().En)
+			continue
+		}
 		x := &r.Exchanges[i]
 		if i == r.Failure.Exchange {
 			fmt.Fprintf(&b, "\n%s\n\n%s\n%s\n", x.Request, x.Response, x.Curl)

@@ -156,15 +156,27 @@ func (o Terminal) broken(b *bufio.Writer, r *contract.Result) {
 	_, _ = fmt.Fprintf(b, "      %s: %s   contract explain %s\n", o.word("clause", "пункт"), contract.ClauseIn(o.Lang, r.Clause), r.ID)
 	if i := r.Failure.Exchange; i >= 0 && i < len(r.Exchanges) {
 		o.exchange(b, &r.Exchanges[i])
+		for i := range r.Events {
+			o.event(b, &r.Events[i])
+		}
 		return
 	}
-	for i := range r.Exchanges { // nobody in particular: who called whom, in a line each
+	for i, event := range r.Story() { // nobody in particular: who called whom, in a line each
+		if event != nil {
+			o.event(b, event)
+			continue
+		}
 		x := &r.Exchanges[i]
 		if setsUp(x) {
 			continue
 		}
 		_, _ = fmt.Fprintf(b, "      %s %s → %s %s %s ⇒ %s\n", x.At.Format("15:04:05.000"), x.From, x.To, x.Method, shown(x.Args), shown(answered(x)))
 	}
+}
+
+// event is what happened to the adapter, in a line.
+func (o Terminal) event(b *bufio.Writer, e *contract.Event) {
+	_, _ = fmt.Fprintf(b, "      %s %s: %s\n", e.At.Format("15:04:05.000"), contract.PartyPartner, e.Text().In(o.Lang))
 }
 
 func answered(x *contract.Exchange) string {
