@@ -34,6 +34,7 @@ type Report struct {
 	Verdict  Verdict   `json:"verdict" enum:"kept,broken,unknown"`
 	Counts   Counts    `json:"counts"`
 	Money    *Money    `json:"money,omitempty" doc:"What the counting of an adapter's money came to"`
+	Waited   *Waited   `json:"waited,omitempty" doc:"What waiting for what did not come took, if it is worth saying"`
 	Ended    string    `json:"ended,omitempty" doc:"Why the run ended early"`
 	Problems []string  `json:"problems,omitempty" doc:"What went wrong beside the checks"`
 	Results  []Result  `json:"results"`

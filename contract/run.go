@@ -49,6 +49,7 @@ type env struct {
 	process   Process  // nil without
 	client    *http.Client
 	sinks     *sinks // of a platform
+	waits     waits
 	faults    bool   // the stand-in misbehaves on demand
 	prefix    string // of logins: no two runs share one
 	logins    atomic.Int64
@@ -98,6 +99,7 @@ func Run(ctx context.Context, target *Target, opts Options) (*Report, error) {
 	r.run(ctx)
 	r.report.problem(r.end(ctx))
 	r.report.Money = r.money()
+	r.report.Waited = r.env.waits.report(r.env.limits.Settle)
 	r.report.close(ctx)
 	return r.report, nil
 }

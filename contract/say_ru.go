@@ -74,7 +74,7 @@ var inRussian = map[string]string{ //nolint:gosec // some speak of passwords and
 	"%d, then: %s":          "%d, затем: %s",
 	"%d with an empty body": "%d с пустым телом",
 	"no answer within %s":   "нет ответа за %s",
-	"%s (after %s)":         "%s (прошло %s)",
+	"%s (after %s, see limits.settle)":         "%s (прошло %s, см. limits.settle)",
 	"%s (and the check's time is over, see limits.check)": "%s (и время проверки вышло, см. limits.check)",
 	"the check took too long":                             "проверка шла слишком долго",
 
@@ -82,6 +82,9 @@ var inRussian = map[string]string{ //nolint:gosec // some speak of passwords and
 	"asked to end by the check": "получил от проверки просьбу завершиться",
 	"ended by itself": "завершился сам",
 	"started again": "запущен снова",
+
+	"Waits in vain: %d, %s in all, each ended by limits.settle (%s).": "Напрасных ожиданий: %d, всего %s; каждое закончил предел limits.settle (%s).",
+	"%s All that did come came within %s: with limits.settle at %s the next run is over sooner.": "%s Всё, что пришло, пришло не позже чем через %s: с limits.settle в %s следующий прогон закончится раньше.",
 
 	// What platforms are asked for, and what they do.
 	"%s = %s, cut down from %s":                        "%s = %s, сокращено из %s",

@@ -165,12 +165,14 @@ func (t *T) parallel(n int, f func(i int)) {
 // until asks, gently, until the answer is yes; state is what is seen meanwhile. After the
 // limit the check fails with what was wanted and what was seen last.
 func (t *T) until(limit time.Duration, want Text, ask func() (done bool, state Text)) {
+	began := time.Now()
 	deadline := time.NewTimer(limit)
 	defer deadline.Stop()
 	pause := 2 * time.Millisecond
 	for {
 		done, state := ask()
 		if done {
+			t.env.waits.came(time.Since(began))
 			return
 		}
 		again := time.NewTimer(pause)
@@ -178,7 +180,8 @@ func (t *T) until(limit time.Duration, want Text, ask func() (done bool, state T
 		case <-again.C:
 		case <-deadline.C:
 			again.Stop()
-			t.fail(want, say("%s (after %s)", state, limit))
+			t.env.waits.failed(limit)
+			t.fail(want, say("%s (after %s, see limits.settle)", state, limit))
 		case <-t.ctx.Done():
 			again.Stop()
 			t.stopped(want, state)

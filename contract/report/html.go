@@ -72,6 +72,7 @@ type document struct {
 	Target     string
 	Ended      string
 	Problems   []string
+	Waited     string
 	Role       page.Role
 	Started    time.Time
 	Took       time.Duration
@@ -138,6 +139,9 @@ func (o HTML) document(lang page.Lang, r *contract.Report) *document {
 	d.Role = cmp.Or(d.Role, page.Doubt)
 	for _, problem := range r.ProblemsIn(string(lang)) {
 		d.Problems = append(d.Problems, page.Printable(problem))
+	}
+	if r.Waited != nil {
+		d.Waited = r.Waited.Text().In(string(lang))
 	}
 	opened, n := 0, 0
 	for results := range groups(r) {

@@ -71,6 +71,9 @@ func (o Terminal) Write(w io.Writer, r *contract.Report) error {
 	for _, problem := range r.ProblemsIn(o.Lang) {
 		_, _ = fmt.Fprintln(b, o.paint(contract.Errored, "E"), shown(problem))
 	}
+	if r.Waited != nil {
+		_, _ = fmt.Fprintln(b, r.Waited.Text().In(o.Lang))
+	}
 	if r.Ended != "" {
 		_, _ = fmt.Fprintln(b, o.word("ended", "прервано")+": "+shown(r.EndedIn(o.Lang)))
 	}
