@@ -15,6 +15,7 @@ func proofChecks() []Check {
 			p := u.topUp("100")
 			n := p.notice()
 			n.proof = change(t, n.proof)
+			t.secret(n.proof) // from one that was spoilt, the good one can be guessed
 			a := t.deliver(n)
 			if a.err != nil || (a.status != http.StatusUnauthorized && a.status != http.StatusForbidden && a.status != http.StatusBadRequest && a.status != http.StatusNotFound) {
 				t.failAt(a.index, say("a refusal: 401 or 403"), a.said())

@@ -98,6 +98,7 @@ func Run(ctx context.Context, target *Target, opts Options) (*Report, error) {
 	}
 	r.run(ctx)
 	r.report.problem(r.end(ctx))
+	r.hide()
 	r.report.Money = r.money()
 	r.report.Waited = r.env.waits.report(r.env.limits.Settle)
 	r.report.close(ctx)
@@ -450,7 +451,7 @@ func (r *runner) one(ctx context.Context, i int) {
 	case e.failure != nil:
 		r.finish(i, Failed, e.failure, Text{}, e.exchanges, took)
 	case e.fault != nil:
-		r.finish(i, Errored, nil, textOf(e.fault), e.exchanges, took)
+		r.finish(i, Errored, nil, e.why, e.exchanges, took)
 	case e.skipped != (Text{}):
 		r.finish(i, Skipped, nil, e.skipped, nil, took)
 	default:

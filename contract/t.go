@@ -220,6 +220,7 @@ func (t *T) cleanup(f func(context.Context)) {
 type ending struct {
 	failure   *Failure
 	fault     error
+	why       Text // what the fault says
 	skipped   Text
 	exchanges []Exchange
 }
@@ -238,6 +239,9 @@ func (t *T) ending() ending {
 		return cmp.Or(x.At.Compare(y.At), cmp.Compare(y.TookUS, x.TookUS)) // in one millisecond the cause outlasts its effect
 	})
 	e := ending{fault: t.broken, skipped: t.skipped, exchanges: make([]Exchange, len(order))}
+	if t.broken != nil {
+		e.why = textOf(t.broken)
+	}
 	if t.failure != nil {
 		f := *t.failure
 		f.Exchange = slices.Index(order, f.Exchange) // where it stands now

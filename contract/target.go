@@ -34,6 +34,8 @@ type Target struct {
 
 	// Folder is what relative paths in the file mean: the file's own folder.
 	Folder string `yaml:"-"`
+
+	confidential []string // values of variables that are secrets by their names
 }
 
 // An AdapterTarget says how to reach an adapter and its books.
