@@ -1,11 +1,8 @@
 package contract
 
 import (
-	"bytes"
-	"cmp"
 	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"net/http"
 	"net/url"
@@ -17,9 +14,8 @@ import (
 	"strings"
 	"time"
 
-	"gopkg.in/yaml.v3"
-
 	"github.com/partnerkit/partnerkit/contract/integra"
+	"github.com/partnerkit/partnerkit/internal/yamldoc"
 )
 
 // A Target is what is judged: an adapter or a platform. Its file is YAML with these keys;
@@ -206,7 +202,8 @@ type Deviation struct {
 	Until  time.Time `yaml:"until"`
 }
 
-// A TargetError lists all that is wrong with a target. Each fault names the key.
+// A TargetError lists all that is wrong with a target. Each fault names the line, if the target
+// was read from a file, and the key.
 type TargetError struct {
 	File   string
 	Faults []string
@@ -218,7 +215,8 @@ func (e *TargetError) Error() string {
 
 const maxTarget = 1 << 20
 
-// LoadTarget reads a target's file. ${NAME} in it is the environment's variable. Its error
+// LoadTarget reads a target's file. ${NAME} in a text is the environment's variable, and
+// ${NAME:-other} is other where there is none. Its error
 // is a *TargetError, or that of reading the file.
 func LoadTarget(file string, env func(string) (string, bool)) (*Target, error) {
 	info, err := os.Stat(file)
@@ -249,96 +247,42 @@ func LoadTarget(file string, env func(string) (string, bool)) (*Target, error) {
 	return t, nil
 }
 
-var variable = regexp.MustCompile(`\$\{([A-Z][A-Z0-9_]*)\}`)
+// confidential are the names of variables that hold secrets.
+var confidential = regexp.MustCompile(`KEY|TOKEN|SECRET|PASS`)
 
 // ParseTarget reads a target; see LoadTarget.
 func ParseTarget(text []byte, env func(string) (string, bool)) (*Target, error) {
-	var faults []string
-	filled := variable.ReplaceAllFunc(text, func(found []byte) []byte {
-		name := string(found[2 : len(found)-1])
-		value, ok := env(name)
-		if !ok {
-			faults = append(faults, fmt.Sprintf("${%s}: the environment has no such variable", name))
-		}
-		return []byte(value)
-	})
 	var t Target
-	decoder := yaml.NewDecoder(bytes.NewReader(filled))
-	decoder.KnownFields(true)
-	switch err := decoder.Decode(&t); {
-	case errors.Is(err, io.EOF):
-		faults = append(faults, "the file is empty")
-	case err != nil:
-		faults = append(faults, yamlFaults(err)...)
-	case !errors.Is(decoder.Decode(new(yaml.Node)), io.EOF):
-		faults = append(faults, "---: a file is one target, and this begins another")
-	default:
-		faults = append(faults, t.faults()...)
+	doc, err := yamldoc.Parse("", text, func(name string) (string, bool) {
+		if name != strings.ToUpper(name) {
+			return "${" + name + "}", true // the suite fills it in when the run begins
+		}
+		value, ok := env(name)
+		if confidential.MatchString(name) {
+			t.confidential = append(t.confidential, value)
+		}
+		return value, ok
+	})
+	var wrong *yamldoc.Error
+	if errors.As(err, &wrong) {
+		return nil, &TargetError{File: "(text)", Faults: byLine(wrong.Faults)}
 	}
-	if len(faults) > 0 {
-		return nil, &TargetError{File: "(text)", Faults: faults}
+	if err != nil {
+		return nil, err
+	}
+	d := targetDecoder{doc: doc}
+	d.decode(doc.Value, reflect.ValueOf(&t).Elem(), "")
+	if d.faults == nil {
+		for _, fault := range t.faults() {
+			path, why, _ := strings.Cut(fault, ": ")
+			first, _, _ := strings.Cut(path, ", ")
+			d.faults = append(d.faults, yamldoc.Fault{Line: doc.Line(first), Path: path, Why: why})
+		}
+	}
+	if d.faults != nil {
+		return nil, &TargetError{File: "(text)", Faults: byLine(d.faults)}
 	}
 	return &t, nil
-}
-
-var (
-	otherType = regexp.MustCompile("^line (\\d+): cannot unmarshal !!(\\w+)(?: `(.*)`)? into (.+)$")
-	// yamlWords are YAML's types, and typeWords the file's, in words.
-	yamlWords = map[string]string{"str": "a text", "seq": "a list", "map": "keys with values", "int": "a number", "float": "a number", "bool": "true or false", "null": "nothing"}
-	typeWords = map[string]string{
-		"string": "a text", "[]string": "a list of texts, such as a command's words", "[][]string": "a list of commands, each a list of words", "bool": "true or false",
-		"time.Duration": "a time such as 5s or 1m", "time.Time": "a day such as 2026-12-31", "map[string]string": "names with texts", "[]contract.Deviation": "a list of deviations",
-	}
-)
-
-var unknownKey = regexp.MustCompile(`^line (\d+): field (.+) not found in type contract\.(\w+)$`)
-
-// yamlFaults turns the decoder's words into ours: the line, the key, and what was possible.
-func yamlFaults(err error) (faults []string) {
-	var wrong *yaml.TypeError
-	if !errors.As(err, &wrong) {
-		var day *time.ParseError
-		if errors.As(err, &day) {
-			return []string{fmt.Sprintf("accept, until: %q is no day such as 2026-12-31", day.Value)}
-		}
-		return []string{strings.TrimPrefix(err.Error(), "yaml: ")}
-	}
-	for _, text := range wrong.Errors {
-		if m := unknownKey.FindStringSubmatch(text); m != nil {
-			text = fmt.Sprintf("line %s: %q is no key here; possible are %s", m[1], m[2], strings.Join(keysOf(m[3], reflect.TypeFor[Target]()), ", "))
-		} else if m := otherType.FindStringSubmatch(text); m != nil {
-			want := typeWords[m[4]]
-			if name, ok := strings.CutPrefix(m[4], "contract."); ok && want == "" {
-				want = "the keys " + strings.Join(keysOf(name, reflect.TypeFor[Target]()), ", ")
-			}
-			text = fmt.Sprintf("line %s: here is %s where %s must be", m[1], strings.TrimSpace(yamlWords[m[2]]+" "+m[3]), cmp.Or(want, "something else"))
-		}
-		faults = append(faults, text)
-	}
-	return faults
-}
-
-// keysOf returns the keys of the type with the given name, found somewhere in t.
-func keysOf(name string, t reflect.Type) []string {
-	for t.Kind() == reflect.Pointer || t.Kind() == reflect.Slice || t.Kind() == reflect.Map {
-		t = t.Elem()
-	}
-	if t.Kind() != reflect.Struct || t == reflect.TypeFor[time.Time]() {
-		return nil
-	}
-	var keys []string
-	for field := range t.Fields() {
-		key := field.Tag.Get("yaml")
-		if key == "-" || !field.IsExported() {
-			continue
-		}
-		if t.Name() == name {
-			keys = append(keys, key)
-		} else if found := keysOf(name, field.Type); found != nil {
-			return found
-		}
-	}
-	return keys
 }
 
 // faults lists everything that is wrong with t, each by its key.

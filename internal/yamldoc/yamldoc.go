@@ -70,7 +70,12 @@ func (e *Error) Error() string {
 type Document struct {
 	Value any // of maps with text for keys, slices, text, bool, int64, float64 and nil
 	lines map[string]int
+	texts map[string]string // of what is no text
 }
+
+// Text is what is written where the part with that path stands, if it is a number or a truth
+// value: 007 as 007.
+func (d *Document) Text(path string) string { return d.texts[path] }
 
 // Line is where the part with that path stands, or else the innermost part around it.
 func (d *Document) Line(path string) int {
@@ -114,7 +119,7 @@ func Parse(file string, text []byte, env func(string) (string, bool)) (*Document
 	case err != nil:
 		return nil, &Error{file, []Fault{syntaxFault(err)}}
 	}
-	r := &reader{env: env, lines: map[string]int{}}
+	r := &reader{env: env, lines: map[string]int{}, texts: map[string]string{}}
 	value := r.value(root.Content[0], "", 0)
 	var second yaml.Node
 	if err := decoder.Decode(&second); err == nil {
@@ -125,7 +130,7 @@ func Parse(file string, text []byte, env func(string) (string, bool)) (*Document
 	if r.faults != nil {
 		return nil, &Error{file, r.faults}
 	}
-	return &Document{value, r.lines}, nil
+	return &Document{value, r.lines, r.texts}, nil
 }
 
 var yamlError = regexp.MustCompile(`^yaml: (?:line (\d+): )?(.*)$`)
@@ -143,6 +148,7 @@ func syntaxFault(err error) Fault {
 type reader struct {
 	env    func(string) (string, bool)
 	lines  map[string]int
+	texts  map[string]string
 	values int
 	faults []Fault
 }
@@ -213,6 +219,7 @@ func (r *reader) object(n *yaml.Node, path string, depth int) any {
 }
 
 func (r *reader) scalar(n *yaml.Node, path string) any {
+	r.texts[path] = n.Value
 	switch tag := n.ShortTag(); tag {
 	case "!!null":
 		return nil

@@ -39,6 +39,9 @@ list:
 	if diff := cmp.Diff(want, doc.Value); diff != "" {
 		t.Errorf("value (-want +got):\n%s", diff)
 	}
+	if a, b := doc.Text("half"), doc.Text("yes"); a != ".5" || b != "true" {
+		t.Errorf("written are %q and %q", a, b)
+	}
 	for path, line := range map[string]int{
 		"": 2, "text": 2, "list": 8, "list[0]": 9, "list[1]": 10, "list[1].b": 10, "37": 11,
 		"list[1].nothing.deeper[3]": 10, "nothing": 2, "list[7]": 8,
