@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/net/html"
@@ -122,7 +123,7 @@ func TestHTMLSaysAll(t *testing.T) {
 	has(t, strings.Join(read(t, written(t, "en", r), "ru"), " "), failed.Failure.WantRu, failed.Failure.GotRu, mend.Ru)
 	has(t, text, failed.Failure.Want, failed.Failure.Got, failed.Clause,
 		"contract run --target 'my adapter.yaml' --only "+failed.ID+" --seed 42",
-		"accepted until 2026-04-14: ticket 42", "the target has no adapter.start, so the adapter cannot be killed",
+		"accepted until "+until.Format(time.DateOnly)+": ticket 42", "the target has no adapter.start, so the adapter cannot be killed",
 		"Put into their accounts", fmt.Sprintf("counted %d", r.Money.Users), "confirmPayment", "done, but its answer was lost: hang",
 	)
 }

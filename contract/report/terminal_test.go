@@ -2,9 +2,11 @@ package report_test
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 	"unicode"
 
 	"github.com/partnerkit/partnerkit/contract"
@@ -31,14 +33,14 @@ func TestTerminal(t *testing.T) {
 		" INT-NOTIFY  Notifications\n", "INT-LOST  Lost and broken answers\n",
 		"✗ "+failed.ID+" ", "promised: "+failed.Failure.Want, "found:    "+failed.Failure.Got,
 		"clause: "+failed.Clause+"   contract explain "+failed.ID, "confirmPayment", "⇒ 200 ",
-		"~ INT-LOST-03", "accepted until 2026-04-14: ticket 42",
+		"~ INT-LOST-03", "accepted until "+until.Format(time.DateOnly)+": ticket 42",
 		"skipped INT-CRASH-01, INT-CRASH-02, INT-CRASH-03", "the target has no adapter.start",
 		fmt.Sprintf("The agreement is broken. acme billing — %d checks, %d passed, %d failed, 1 accepted deviations, 9 skipped — ", r.Counts.All, r.Counts.Passed, r.Counts.Failed), "--seed 42\n",
 	)
 	passed := find(t, r, contract.Passed)
 	lacks(t, en, "\x1b", "✓", passed.ID)
 	ru := terminal(t, report.Terminal{Lang: "ru"}, r)
-	has(t, ru, "INT-NOTIFY  Уведомления\n", failed.Title.Ru, "обещано: "+failed.Failure.WantRu, "увидено: "+failed.Failure.GotRu, "принято до 2026-04-14: ", "пропущено INT-CRASH-01", "в цели нет adapter.start", "Договор нарушен.", fmt.Sprintf("пройдено: %d", r.Counts.Passed))
+	has(t, ru, "INT-NOTIFY  Уведомления\n", failed.Title.Ru, "обещано: "+failed.Failure.WantRu, "увидено: "+failed.Failure.GotRu, "принято до "+until.Format(time.DateOnly)+": ", "пропущено INT-CRASH-01", "в цели нет adapter.start", "Договор нарушен.", fmt.Sprintf("пройдено: %d", r.Counts.Passed))
 	lacks(t, ru, failed.Failure.Want)
 	has(t, terminal(t, report.Terminal{Lang: "en", All: true}, r), "✓ "+passed.ID)
 }
@@ -98,4 +100,53 @@ func TestTerminalVerdicts(t *testing.T) {
 		has(t, terminal(t, report.Terminal{Lang: "en"}, r), want[0], "ended: interrupted")
 		has(t, terminal(t, report.Terminal{Lang: "ru"}, r), want[1], "прервано: interrupted")
 	}
+}
+
+// What happened to the adapter meanwhile stands among the exchanges, in the order of time, in
+// every report.
+func TestEventsAreShown(t *testing.T) {
+	t.Parallel()
+	r := forged()
+	result := find(t, r, contract.Failed)
+	result.Failure = &contract.Failure{Want: "a", Got: "b", Exchange: -1}
+	result.Exchanges = result.Exchanges[:2]
+	result.Exchanges[1].At = day.Add(2 * time.Second)
+	result.Events = []contract.Event{{At: day.Add(time.Second), What: contract.Killed}, {At: day.Add(3 * time.Second), What: contract.Started}}
+	inOrder := func(text string, parts ...string) {
+		t.Helper()
+		rest := text
+		for _, part := range parts {
+			_, after, ok := strings.Cut(rest, part)
+			if !ok {
+				t.Errorf("no %q in its place in\n%s", part, text)
+			}
+			rest = after
+		}
+	}
+	inOrder(terminal(t, report.Terminal{Lang: "en"}, r), "12:00:00.000 Suite → Partner notify", "12:00:01.000 Partner: killed by the check", "12:00:02.000 Partner → Integra confirmPayment", "12:00:03.000 Partner: started again")
+	has(t, terminal(t, report.Terminal{Lang: "ru"}, r), "Partner: убит проверкой", "Partner: запущен снова")
+	var xml, js bytes.Buffer
+	if err := errors.Join(report.JUnit(&xml, r), report.JSON(&js, r)); err != nil {
+		t.Fatal(err)
+	}
+	inOrder(xml.String(), "notify", "Partner: killed by the check", "confirmPayment", "Partner: started again")
+	has(t, js.String(), `"what": "killed"`, `"what": "started"`)
+	page := written(t, "en", r)
+	inOrder(strings.Join(read(t, page, "en"), " "), "killed by the check", "started again")
+	has(t, strings.Join(read(t, page, "ru"), " "), "убит проверкой", "запущен снова")
+	result.Failure.Exchange = 0
+	inOrder(terminal(t, report.Terminal{Lang: "en"}, r), "→ Partner notify", "Partner: killed by the check", "Partner: started again")
+}
+
+// Which limit a run spent its time on stands before the verdict, with one that is enough.
+func TestWaitsAreShown(t *testing.T) {
+	t.Parallel()
+	r := &contract.Report{Target: "x", Kind: "adapter", Verdict: contract.Broken, Waited: &contract.Waited{Waits: 9, TookMS: 135_000, SettleMS: 15_000, LongestMS: 420, SuggestedMS: 2000}}
+	const en, ru = "Waits in vain: 9, 2m15s in all, each ended by limits.settle (15s). All that did come came within 420ms: with limits.settle at 2s the next run is over sooner.",
+		"Напрасных ожиданий: 9, всего 2 мин 15 с; каждое закончил предел limits.settle (15 с). Всё, что пришло, пришло не позже чем через 420 мс: с limits.settle в 2 с следующий прогон закончится раньше."
+	has(t, terminal(t, report.Terminal{Lang: "en"}, r), en)
+	has(t, terminal(t, report.Terminal{Lang: "ru"}, r), ru)
+	page := written(t, "en", r)
+	has(t, strings.Join(read(t, page, "en"), " "), en)
+	has(t, strings.Join(read(t, page, "ru"), " "), ru)
 }
