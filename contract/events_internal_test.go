@@ -33,7 +33,7 @@ func TestEventsAreKept(t *testing.T) {
 			story = append(story, result.Exchanges[i].Method)
 		}
 	}
-	if want := []string{"notify", "убит проверкой", "запущен снова", "confirmPayment"}; len(story) != 4 || [4]string(story) != [4]string(want) {
+	if want := []string{"notify", "убит", "запущен", "confirmPayment"}; len(story) != 4 || [4]string(story) != [4]string(want) {
 		t.Errorf("the story is %q; want %q", story, want)
 	}
 	for range result.Story() {

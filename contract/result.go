@@ -134,17 +134,17 @@ const (
 	Started Happening = "started" // again
 )
 
-// Text is the event in words.
+// Text is the event in a word, which a diagram has room for.
 func (e Event) Text() Text {
 	switch e.What {
 	case Killed:
-		return say("killed by the check")
+		return say("killed")
 	case Stopped:
-		return say("asked to end by the check")
+		return say("stopped")
 	case Died:
-		return say("ended by itself")
+		return say("died")
 	case Started:
-		return say("started again")
+		return say("started")
 	}
 	return verbatim(string(e.What))
 }

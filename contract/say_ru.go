@@ -78,10 +78,10 @@ var inRussian = map[string]string{ //nolint:gosec // some speak of passwords and
 	"%s (and the check's time is over, see limits.check)": "%s (и время проверки вышло, см. limits.check)",
 	"the check took too long":                             "проверка шла слишком долго",
 
-	"killed by the check":       "убит проверкой",
-	"asked to end by the check": "получил от проверки просьбу завершиться",
-	"ended by itself":           "завершился сам",
-	"started again":             "запущен снова",
+	"killed":  "убит",
+	"stopped": "остановлен",
+	"died":    "упал",
+	"started": "запущен",
 
 	"Waits in vain: %d, %s in all, each ended by limits.settle (%s).":                            "Напрасных ожиданий: %d, всего %s; каждое закончил предел limits.settle (%s).",
 	"%s All that did come came within %s: with limits.settle at %s the next run is over sooner.": "%s Всё, что пришло, пришло не позже чем через %s: с limits.settle в %s следующий прогон закончится раньше.",
