@@ -66,3 +66,11 @@ func colons(text string) (n int) {
 	}
 	return n
 }
+
+func TestCellIsNoFormula(t *testing.T) {
+	for text, want := range map[string]string{"": "", "invoice 7": "invoice 7", "=1+1": "'=1+1", "@SUM(1)": "'@SUM(1)", "\n=1+1": "'\n=1+1"} {
+		if got := cell(text); got != want {
+			t.Errorf("cell(%q) = %q, want %q", text, got, want)
+		}
+	}
+}

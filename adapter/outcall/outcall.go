@@ -200,15 +200,15 @@ func reason(err error) string {
 	return err.Error()
 }
 
-// Clean makes a text from outside fit to be stored and shown: valid UTF-8, no control
-// characters, at most 300 characters.
+// Clean makes a text from outside fit to be stored and shown: valid UTF-8, at most 300 characters,
+// and none that cannot be seen, such as those that control a terminal or turn what follows around.
 func Clean(s string) string {
 	n := 0
 	return strings.Map(func(r rune) rune {
 		if n++; n > 300 {
 			return -1
 		}
-		if unicode.IsControl(r) {
+		if !unicode.IsGraphic(r) {
 			return ' '
 		}
 		return r

@@ -151,6 +151,16 @@ func TestHelpShowsExamples(t *testing.T) {
 	}
 }
 
+// What others wrote, an imported user's login say, stays in its cell.
+func TestTableKeepsRowsApart(t *testing.T) {
+	rows := table{head: []string{"LOGIN", "STATE"}}
+	rows.add("eve\nroot\tadmin\x1b[2J\u202e", "good")
+	want := "LOGIN                STATE\neve root admin [2J   good\n"
+	if got := rows.String(); got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
 // The key file is made once, with a mode that keeps it private, and never overwritten.
 func TestMasterKeyFileIsMadeOnce(t *testing.T) {
 	db := filepath.Join(t.TempDir(), "a.db")

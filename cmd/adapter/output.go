@@ -9,6 +9,7 @@ import (
 	"strings"
 	"text/tabwriter"
 	"time"
+	"unicode"
 
 	"github.com/partnerkit/partnerkit/adapter/store"
 )
@@ -36,6 +37,17 @@ type table struct {
 	rows [][]string
 }
 
+// oneLine is a text in which whatever cannot be seen is a blank: what others wrote, such as a
+// user's login, can neither begin a row of its own nor control the terminal.
+func oneLine(text string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsGraphic(r) {
+			return r
+		}
+		return ' '
+	}, text)
+}
+
 func (t *table) add(cells ...string) { t.rows = append(t.rows, cells) }
 
 func (t *table) String() string {
@@ -45,6 +57,9 @@ func (t *table) String() string {
 	var b strings.Builder
 	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
 	for _, row := range append([][]string{t.head}, t.rows...) {
+		for i, cell := range row {
+			row[i] = oneLine(cell)
+		}
 		_, _ = fmt.Fprintln(w, strings.Join(row, "\t"))
 	}
 	_ = w.Flush()

@@ -150,21 +150,22 @@ func run(ctx context.Context) (err error) {
 		return err
 	}
 	fmt.Printf(`
-A first payment of 10.00 RUB is %s. The demo user has 1000.00 RUB in the ledger.
+A first payment of 10.00 RUB is %[1]s. The demo user has 1000.00 RUB in the ledger.
 
-  Integra's page of the user   %s
-  the stand-in's journal       %s/
+  Integra's page of the user   %[2]s
+  the stand-in's journal       %[3]s/
 
 Press "top up" with 100: it ends in "confirmed". With 5000: "declined: not enough funds".
 In another terminal:
 
-  export ADAPTER_DATABASE=sqlite:%s/adapter.db
-  bin/adapter ledger balance %s
+  export ADAPTER_DATABASE=sqlite:%[4]s/adapter.db ADAPTER_MASTER_KEY_FILE=%[4]s/master.key
+  bin/adapter ledger balance %[5]s
   bin/adapter payments list
   bin/adapter ledger verify
+  bin/adapter token mint --name me --scope admin   # to log in at %[6]s/console/
 
-The adapter listens on %s; both log to %s/log.jsonl. Ctrl-C stops everything.
-`, pay.State, link, w.platform.Control, folder, user, w.adapter.URL, folder)
+The adapter listens on %[6]s; both log to %[4]s/log.jsonl. Ctrl-C stops everything.
+`, pay.State, link, w.platform.Control, folder, user, w.adapter.URL)
 
 	select {
 	case <-ctx.Done():

@@ -67,7 +67,9 @@ func Mount(r *mux.Router, cfg Config) {
 	config.SchemasPath = ""
 	config.RejectUnknownQueryParameters = true
 	calls := r.NewRoute().Subrouter().UseEncodedPath() // a name in a path may have slashes
-	calls.Use(asJSON, unescaped)
+	foreign := http.NewCrossOriginProtection()         // the port asks nobody who they are, but a page of another site is not taken for a test
+	foreign.SetDenyHandler(problem(http.StatusForbidden, "is asked for by a page of another site"))
+	calls.Use(foreign.Handler, asJSON, unescaped)
 	h := humamux.New(calls, config)
 
 	add(h, http.MethodGet, "/healthz", "Whether all listeners serve", a.health)
@@ -96,8 +98,9 @@ func Mount(r *mux.Router, cfg Config) {
 	a.addAnyMoney(h)
 	a.addRobokassa(h)
 
-	r.NotFoundHandler = problem(http.StatusNotFound)
-	r.MethodNotAllowedHandler = problem(http.StatusMethodNotAllowed)
+	const noCall = "is no call of this API, see /openapi.json"
+	r.NotFoundHandler = problem(http.StatusNotFound, noCall)
+	r.MethodNotAllowedHandler = problem(http.StatusMethodNotAllowed, noCall)
 }
 
 // add declares an operation.
@@ -132,11 +135,11 @@ func unescaped(next http.Handler) http.Handler {
 }
 
 // problem answers what no operation is there for.
-func problem(status int) http.Handler {
+func problem(status int, what string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "application/problem+json")
 		w.WriteHeader(status)
-		_ = json.NewEncoder(w).Encode(huma.NewError(status, fmt.Sprintf("%s %s is no call of this API, see /openapi.json", r.Method, r.URL.Path)))
+		_ = json.NewEncoder(w).Encode(huma.NewError(status, fmt.Sprintf("%s %s %s", r.Method, r.URL.Path, what)))
 	})
 }
 

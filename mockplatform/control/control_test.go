@@ -129,6 +129,22 @@ func TestHealth(t *testing.T) {
 	s.expect("GET", "/healthz", "", 503, `{"title":"Service Unavailable","status":503,"detail":"the platform listener does not serve"}`)
 }
 
+// The port asks nobody who they are, and any site can have a developer's browser post to it.
+func TestPagesOfOtherSites(t *testing.T) {
+	s := newStand(t)
+	for name, want := range map[string]int{"": http.StatusNoContent, "http://example.com": http.StatusNoContent, "https://evil.example": http.StatusForbidden, "null": http.StatusForbidden} {
+		r := httptest.NewRequest(http.MethodPost, "/reset", nil) // to example.com
+		if name != "" {
+			r.Header.Set("Origin", name)
+		}
+		w := httptest.NewRecorder()
+		s.router.ServeHTTP(w, r)
+		if w.Code != want {
+			t.Errorf("POST /reset from a page of %q: %d, want %d", name, w.Code, want)
+		}
+	}
+}
+
 func TestClock(t *testing.T) {
 	t.Parallel()
 	s := newStand(t)
