@@ -43,6 +43,7 @@ type Reconciliation struct {
 // of them is what the platform's call came to.
 const (
 	ReasonLess        = "the platform has %s less than was paid to it"
+	ReasonLessAround  = "with the days before and after, the platform has %s less than was paid to it"
 	ReasonRefunds     = "refunds of %s are not in the platform's outcome of %s"
 	ReasonUnexplained = "the platform has %s that no payment explains"
 	ReasonOutOfOrder  = "the platform was out of order"
@@ -51,7 +52,7 @@ const (
 // Why takes the text apart: the reason that it was made of and its amounts, or "" if it was
 // made of none.
 func (r Reconciliation) Why() (reason string, amounts []any) {
-	for _, reason := range []string{ReasonLess, ReasonRefunds, ReasonUnexplained, ReasonOutOfOrder} {
+	for _, reason := range []string{ReasonLess, ReasonLessAround, ReasonRefunds, ReasonUnexplained, ReasonOutOfOrder} {
 		var read [2]string
 		n := strings.Count(reason, "%s")
 		into, amounts := []any{&read[0], &read[1]}[:n], []any{}

@@ -166,7 +166,7 @@ type dayRow struct {
 
 // reasons are the keys of the texts under "reconcile.why.".
 var reasons = map[string]string{
-	adapter.ReasonLess: "less", adapter.ReasonRefunds: "refunds", adapter.ReasonUnexplained: "unexplained", adapter.ReasonOutOfOrder: "order",
+	adapter.ReasonLess: "less", adapter.ReasonLessAround: "around", adapter.ReasonRefunds: "refunds", adapter.ReasonUnexplained: "unexplained", adapter.ReasonOutOfOrder: "order",
 }
 
 // why is what a comparison says, in a language. What a call came to stays as it is.

@@ -30,6 +30,9 @@ func NewCalendar(zone string) (Calendar, error) {
 	return Calendar{west: loc, east: loc}, nil
 }
 
+// vague reports whether no moment falls on one date for certain.
+func (c Calendar) vague() bool { return c == AnyZone }
+
 // first is the earliest date on which a moment may fall.
 func (c Calendar) first(t time.Time) time.Time { return date(t.Add(-skew).In(c.west)) }
 

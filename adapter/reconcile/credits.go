@@ -1,6 +1,7 @@
 package reconcile
 
 import (
+	"slices"
 	"time"
 
 	"github.com/partnerkit/partnerkit/adapter"
@@ -96,6 +97,11 @@ func (a *account) add(w window, c credit) {
 			a.total += c.minor()
 		}
 	}
+}
+
+// credited reports whether something that was paid for certain may be in the window or not.
+func (a *account) credited() bool {
+	return slices.ContainsFunc(a.open, func(c credit) bool { return c.sure && c.minor() > 0 })
 }
 
 // maxOpen bounds the search through what may be in an income: 2^16 sums are a millisecond.

@@ -310,6 +310,43 @@ func (d *Daily) compare(ctx context.Context, user string, at time.Time) (adapter
 	r.Result = adapter.ReconcileAgrees
 	if r.Text = differs(acc, r, d.cfg.Sole); r.Text != "" {
 		r.Result = adapter.ReconcileDiffers
+		return r, nil
+	}
+	if d.cfg.Calendar.vague() && acc.credited() {
+		return d.around(ctx, r, w)
+	}
+	return r, nil
+}
+
+// around looks at the days before and after a date as well, on which nothing differs: where the
+// platform's zone is not known, no payment belongs to one date for certain, but whatever was
+// paid on the date, UTC, belongs to the three.
+func (d *Daily) around(ctx context.Context, r adapter.Reconciliation, w window) (adapter.Reconciliation, error) {
+	w.first, w.last = w.first.Add(-day), w.last.Add(day)
+	income := r.Income
+	for _, at := range []time.Time{w.first, w.last} {
+		if at.After(w.calendar.last(w.asked)) { // not yet begun anywhere
+			continue
+		}
+		books, err := d.platform.Day(ctx, r.User, at)
+		switch {
+		case ctx.Err() != nil:
+			return r, ctx.Err()
+		case err != nil:
+			r.Result, r.Text = adapter.ReconcileUnread, err.Error()
+			return r, nil
+		}
+		if income, err = income.Add(books.Income); err != nil {
+			return r, err
+		}
+	}
+	acc, _, _, err := d.gather(ctx, r.User, w)
+	if err != nil {
+		return r, err
+	}
+	if missing := acc.known + acc.total - income.Minor(); missing > 0 {
+		r.Result = adapter.ReconcileDiffers
+		r.Text = fmt.Sprintf(adapter.ReasonLessAround, money.New(missing, d.cfg.Currency).Text())
 	}
 	return r, nil
 }

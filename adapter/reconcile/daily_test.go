@@ -90,6 +90,7 @@ func daily(t *testing.T, change func(*reconcile.Config)) (*kept, *reconcile.Dail
 func TestCompare(t *testing.T) {
 	t.Parallel()
 	sole := func(c *reconcile.Config) { c.Sole = true }
+	nobodyKnows := func(c *reconcile.Config) { c.Calendar = reconcile.AnyZone }
 	const topup, refund = adapter.TopUp, adapter.Refund
 	accepted := adapter.Accepted
 	tests := []struct {
@@ -109,6 +110,14 @@ func TestCompare(t *testing.T) {
 			w.add(t, topup, 300, true, accepted)
 			w.add(t, topup, 100, false, accepted)
 		}, adapter.ReconcileDiffers, -100, "1.00 less"},
+		{"a top-up in a zone that nobody knows", nobodyKnows, func(t *testing.T, w *world) {
+			w.add(t, topup, 300, true, accepted)
+			w.add(t, refund, 100, true, accepted)
+		}, adapter.ReconcileAgrees, 300, ""},
+		{"confirmed, yet not there, in a zone that nobody knows", nobodyKnows, func(t *testing.T, w *world) {
+			w.add(t, topup, 300, true, accepted)
+			w.add(t, topup, 100, false, accepted)
+		}, adapter.ReconcileDiffers, 300, "with the days before and after, the platform has 1.00 less"},
 		{"more than was paid, where others may top up", nil, func(t *testing.T, w *world) {
 			w.add(t, topup, 300, true, accepted)
 			w.moves = append(w.moves, move{at: w.now, minor: 50})
