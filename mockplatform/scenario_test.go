@@ -493,6 +493,47 @@ func TestPutScenario(t *testing.T) {
 	}
 }
 
+// Step by step: each call goes to the next moment of the timeline, whatever the clock shows.
+func TestNextStep(t *testing.T) {
+	t.Parallel()
+	s := mockplatform.Start(t, text(`
+users:
+  - {hash: `+scenarioAlice+`, login: alice, key: secret-of-alice}
+timeline:
+  - {at: 1m, topup: {user: alice, amount: "1", via: robokassa}}
+  - {at: 1m, user: {hash: `+scenarioBob+`, login: bob, key: secret-of-bob}}
+  - {at: 1h, order: {merchant: "37", externalid: none, status: done}, note: "nobody made it"}
+  - {at: 2h, snapshot: end}
+`), frozen, func(cfg *mockplatform.Config) { cfg.Clock.Now = time.Date(2026, 3, 2, 9, 0, 0, 123_999_999, time.UTC) })
+	begin := s.Clock().Now()
+	for _, want := range []struct {
+		at    time.Duration
+		steps string
+	}{
+		{time.Minute, "done done waiting waiting"},
+		{time.Hour, "done done refused waiting"},
+		{2 * time.Hour, "done done refused done"},
+	} {
+		status, answer := control(t, s, "POST", "/scenario/next", "")
+		var states []string
+		for _, step := range steps(t, s, "") {
+			states = append(states, strings.Fields(step)[2])
+		}
+		if at := s.Clock().Now().Sub(begin); status != http.StatusOK || at != want.at || strings.Join(states, " ") != want.steps {
+			t.Errorf("%d after %s: %v\n%s", status, at, states, answer)
+		}
+		if strings.Contains(answer, "secret-of") || !strings.Contains(answer, `"args":"bob"`) || !strings.Contains(answer, `"args":{"user":"alice","amount":"1","via":"robokassa"}`) {
+			t.Errorf("what is given:\n%s", answer)
+		}
+	}
+	if status, answer := control(t, s, "POST", "/scenario/next", ""); status != http.StatusConflict {
+		t.Errorf("at the end: %d %s", status, answer)
+	}
+	if status, answer := control(t, mockplatform.Start(t), "POST", "/scenario/next", ""); status != http.StatusConflict {
+		t.Errorf("without a scenario: %d %s", status, answer)
+	}
+}
+
 // A reset in the middle of things leaves nothing of what was before.
 func TestResetWhileTheTimelineRuns(t *testing.T) {
 	t.Parallel()

@@ -387,7 +387,7 @@ func TestOpenAPI(t *testing.T) {
 	want := []string{
 		"GET /healthz", "POST /reset", "GET /clock", "PUT /clock", "POST /clock/advance", "GET /journal", "DELETE /journal",
 		"GET /settings", "PATCH /settings", "GET /integra/partners", "PUT /integra/partners/{hash}", "GET /integra/users",
-		"GET /integra/users/{hash}", "PUT /integra/users/{hash}", "GET /scenario", "PUT /scenario", "DELETE /scenario", "POST /integra/users/{hash}/topups", "GET /integra/payments/{id}", "POST /integra/compose", "POST /integra/payments/{id}/refund",
+		"GET /integra/users/{hash}", "PUT /integra/users/{hash}", "GET /scenario", "PUT /scenario", "POST /scenario/next", "DELETE /scenario", "POST /integra/users/{hash}/topups", "GET /integra/payments/{id}", "POST /integra/compose", "POST /integra/payments/{id}/refund",
 		"GET /journal/expect", "GET /journal/{seq}", "GET /journal.har",
 		"GET /snapshots", "POST /snapshots/{name}", "POST /snapshots/{name}/restore", "DELETE /snapshots/{name}",
 		"GET /ns", "PUT /ns/{name}", "DELETE /ns/{name}", "GET /faults", "POST /faults", "DELETE /faults", "DELETE /faults/{id}",

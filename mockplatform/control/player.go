@@ -540,11 +540,7 @@ func (p *Player) Save() ([]byte, error) {
 	if p.scenario == nil {
 		return nil, nil
 	}
-	s := saved{p.scenario, p.results, p.payments, p.due}
-	if p.timer != nil {
-		s.Due = p.timer.Due()
-	}
-	return json.Marshal(s)
+	return json.Marshal(saved{p.scenario, p.results, p.payments, p.next()})
 }
 
 // ErrState is text that Save did not write.

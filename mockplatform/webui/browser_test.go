@@ -36,6 +36,7 @@ func TestBrowser(t *testing.T) {
 		"printed":                 testPrint,
 		"buttons":                 testDashboard,
 		"orders and operations":   testPlatformPages,
+		"timeline":                testTimeline,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -66,7 +66,7 @@ func Mount(r *mux.Router, cfg Config) {
 	r.HandleFunc("/", h.serve).Methods(http.MethodGet, http.MethodHead)
 	own := http.NewCrossOriginProtection() // the port asks nobody who they are, but a foreign page's forms are not taken
 	for path, show := range map[string]func(http.ResponseWriter, *http.Request){
-		"/controls": h.controls, "/users": h.users, "/compose": h.compose, "/orders": h.orders, "/operations": h.operations,
+		"/controls": h.controls, "/users": h.users, "/compose": h.compose, "/orders": h.orders, "/operations": h.operations, "/timeline": h.timeline,
 	} {
 		r.Handle(path, own.Handler(http.HandlerFunc(show))).Methods(http.MethodGet, http.MethodHead, http.MethodPost)
 	}
