@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"maps"
 	"net/http"
 	"net/url"
@@ -12,6 +13,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/partnerkit/partnerkit/mockplatform/control"
 )
@@ -20,6 +22,10 @@ import (
 // each. A request names its namespace by a header or by the beginning of its path, on the
 // platform's address and on the control API's alike. A namespace comes into being when it is
 // first named, in the state in which the server started.
+//
+// It stays until it is deleted. Only where there are too many does the one that was used the
+// longest ago make room for a new one, so that what died without deleting its own is no
+// trouble to others: see World.idle.
 
 // NamespaceHeader names the namespace of a request.
 const NamespaceHeader = "X-Mock-Namespace"
@@ -30,7 +36,7 @@ const namespacePath = "/ns/"
 // Errors of namespaces.
 var (
 	ErrNamespaceName  = errors.New("a namespace has a name of 1 to 64 letters, digits, '.', '_' and '-', and not of points alone")
-	ErrNamespaceLimit = errors.New("there are too many namespaces: delete one")
+	ErrNamespaceLimit = errors.New("there are too many namespaces, and all are in use: delete one")
 )
 
 var namespaceName = regexp.MustCompile(`^[0-9A-Za-z._-]{1,64}$`)
@@ -41,6 +47,8 @@ type namespaces struct {
 	first  *World
 	make   func(name string) (*World, error)
 	most   int
+	unused time.Duration // real, until one may make room for another
+	log    *slog.Logger
 	change sync.Mutex // held to replace worlds
 	worlds atomic.Pointer[map[string]*World]
 
@@ -62,17 +70,79 @@ func (n *namespaces) get(name string) (*World, error) {
 	if w := worlds[name]; w != nil {
 		return w, nil // somebody else was faster
 	}
-	if len(worlds) >= n.most {
+	if len(worlds) >= n.most && !n.makeRoom() {
 		return nil, fmt.Errorf("%w: %d", ErrNamespaceLimit, n.most)
 	}
 	w, err := n.make(name)
 	if err != nil {
 		return nil, err
 	}
-	worlds = maps.Clone(worlds)
+	w.used.Store(time.Now().UnixNano())
+	worlds = maps.Clone(*n.worlds.Load())
 	worlds[name] = w
 	n.worlds.Store(&worlds)
 	return w, nil
+}
+
+// makeRoom ends the world that was used the longest ago, if that is long enough, and reports
+// whether there was one. It wants change held.
+func (n *namespaces) makeRoom() bool {
+	worlds := *n.worlds.Load()
+	var oldest *World
+	var since time.Time
+	for _, w := range worlds {
+		if at, idle := w.idle(); idle && (oldest == nil || at.Before(since)) {
+			oldest, since = w, at
+		}
+	}
+	if oldest == nil || time.Since(since) < n.unused {
+		return false
+	}
+	rest := maps.Clone(worlds)
+	delete(rest, oldest.name)
+	n.worlds.Store(&rest)
+	// Whoever found it before that has said so by now, or else finds that it is gone: see enter.
+	if _, idle := oldest.idle(); !idle {
+		n.worlds.Store(&worlds)
+		return false
+	}
+	n.log.Info("a namespace that nobody uses makes room", "namespace", oldest.name, "used", since.UTC())
+	oldest.close()
+	return true
+}
+
+// enter is get for the time of a request, which ends with leave.
+func (n *namespaces) enter(name string) (*World, error) {
+	for {
+		w, err := n.get(name)
+		if err != nil {
+			return nil, err
+		}
+		w.requests.Add(1)
+		if (*n.worlds.Load())[name] == w {
+			return w, nil
+		}
+		w.requests.Add(-1) // it has just made room
+	}
+}
+
+// leave ends what enter began.
+func (w *World) leave() {
+	w.used.Store(time.Now().UnixNano())
+	w.requests.Add(-1)
+}
+
+// idle is since when nothing has happened in the world, and whether it may end for that: not
+// while a request is answered, and not where somebody counts on it without one. What the world
+// itself sends is use as well, since somebody waits for it.
+func (w *World) idle() (since time.Time, may bool) {
+	since = time.Unix(0, w.used.Load())
+	if last := w.journal.Get(w.journal.Seq()); last != nil {
+		if sent := last.Real.Add(last.Took); sent.After(since) {
+			since = sent
+		}
+	}
+	return since, w.requests.Load() == 0 && !w.held.Load()
 }
 
 func (n *namespaces) names() []string { return slices.Sorted(maps.Keys(*n.worlds.Load())) }
@@ -104,10 +174,17 @@ func (n *namespaces) handler(serve func(*World) http.Handler) http.Handler {
 		}
 		name := ""
 		if given := r.Header[NamespaceHeader]; len(given) > 0 {
-			name = given[0]
+			if name = given[0]; name == "" {
+				refuseNamespace(w, http.StatusBadRequest, "the header "+NamespaceHeader+" is empty: leave it out for the first world")
+				return
+			}
 		}
 		if strings.HasPrefix(r.URL.Path, namespacePath) {
 			if of, rest, whole := strings.Cut(r.URL.Path[len(namespacePath):], "/"); whole {
+				if of == "" {
+					refuseNamespace(w, http.StatusBadRequest, "the path names no namespace: it is /ns/NAME/…; leave /ns/ out for the first world")
+					return
+				}
 				if name != "" && name != of {
 					refuseNamespace(w, http.StatusBadRequest, fmt.Sprintf("the header names the namespace %.80q, the path %.80q", name, of))
 					return
@@ -121,13 +198,14 @@ func (n *namespaces) handler(serve func(*World) http.Handler) http.Handler {
 			serve(n.first).ServeHTTP(w, r)
 			return
 		}
-		world, err := n.get(name)
+		world, err := n.enter(name)
 		switch {
 		case errors.Is(err, ErrNamespaceLimit):
 			refuseNamespace(w, http.StatusTooManyRequests, err.Error())
 		case err != nil:
 			refuseNamespace(w, http.StatusBadRequest, err.Error())
 		default:
+			defer world.leave()
 			serve(world).ServeHTTP(w, r)
 		}
 	})
@@ -169,9 +247,18 @@ func refuseNamespace(w http.ResponseWriter, status int, why string) {
 	_ = json.NewEncoder(w).Encode(map[string]any{"status": status, "title": http.StatusText(status), "detail": why})
 }
 
-// Namespace returns the world of that name. It comes into being when it is first asked for.
+// Namespace returns the world of that name. It comes into being when it is first asked for,
+// and stays until DropNamespace: it never makes room for another one.
 // Its error is ErrNamespaceName or ErrNamespaceLimit.
-func (s *Server) Namespace(name string) (*World, error) { return s.namespaces.get(name) }
+func (s *Server) Namespace(name string) (*World, error) {
+	w, err := s.namespaces.enter(name)
+	if err != nil {
+		return nil, err
+	}
+	defer w.leave()
+	w.held.Store(true)
+	return w, nil
+}
 
 // DropNamespace ends the world of that name, and reports whether there was one.
 func (s *Server) DropNamespace(name string) bool { return s.namespaces.drop(name) }

@@ -1,11 +1,14 @@
 package mockplatform_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/url"
+	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -150,6 +153,16 @@ func TestNamespaceAddresses(t *testing.T) {
 func TestNamespaceIsRefused(t *testing.T) {
 	t.Parallel()
 	s := mockplatform.Start(t, func(cfg *mockplatform.Config) { cfg.Namespaces = 2 })
+	empty, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.ControlURL()+"/healthz", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	empty.Header["X-Mock-Namespace"] = []string{""}
+	if response, err := client.Do(empty); err != nil || response.StatusCode != http.StatusBadRequest {
+		t.Errorf("an empty header: %v %v", response, err)
+	} else {
+		_ = response.Body.Close()
+	}
 	for _, tt := range []struct {
 		path, header string
 		status       int
@@ -159,7 +172,8 @@ func TestNamespaceIsRefused(t *testing.T) {
 		{"/healthz", "..", 400, "points"},
 		{"/healthz", strings.Repeat("x", 65), 400, "64"},
 		{"/ns/a/healthz", "b", 400, "the path"},
-		{"/ns//healthz", "", 200, ""}, // no name is the first world
+		{"/ns//healthz", "", 400, "names no namespace"},
+		{"/ns//healthz", "one", 400, "names no namespace"},
 		{"/healthz", "one", 200, ""},
 		{"/ns/two/healthz", "", 200, ""},
 		{"/healthz", "three", 429, "delete one"},
@@ -178,6 +192,100 @@ func TestNamespaceIsRefused(t *testing.T) {
 	}
 	if _, err := s.Namespace("three"); err != nil {
 		t.Errorf("after a deletion: %v", err)
+	}
+}
+
+// Where there are too many, the one makes room that was used the longest ago; never one in
+// use, and never one that a test of this process holds.
+func TestNamespaceMakesRoom(t *testing.T) {
+	t.Parallel()
+	s := mockplatform.Start(t, func(cfg *mockplatform.Config) { cfg.Namespaces, cfg.NamespaceIdle = 3, time.Nanosecond })
+	if _, err := s.Namespace("held"); err != nil {
+		t.Fatal(err)
+	}
+	waiting, end := context.WithCancel(t.Context())
+	defer end()
+	r, err := http.NewRequestWithContext(waiting, http.MethodGet, s.ControlURL()+"/ns/busy/journal/expect?method=none&count=1&within=600000", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	over := make(chan struct{})
+	go func() {
+		defer close(over)
+		if response, err := client.Do(r); err == nil {
+			_ = response.Body.Close()
+		}
+	}()
+	for !slices.Contains(namesOf(t, s), "busy") { // the request has arrived
+		runtime.Gosched()
+	}
+	visit := func(name string, want int) {
+		t.Helper()
+		if response, answer := send(t, "GET", s.ControlURL()+"/healthz", name, ""); response.StatusCode != want {
+			t.Errorf("%s: %d %s, want %d", name, response.StatusCode, answer, want)
+		}
+	}
+	visit("a", 200)
+	visit("b", 200)
+	if got := fmt.Sprint(namesOf(t, s)); got != "[b busy held]" {
+		t.Errorf("namespaces %s", got)
+	}
+	if _, err := s.Namespace("b"); err != nil {
+		t.Fatal(err)
+	}
+	visit("c", 429)
+	if got := fmt.Sprint(namesOf(t, s)); got != "[b busy held]" {
+		t.Errorf("after a refusal: %s", got)
+	}
+	end()
+	<-over
+	for done := false; !done; { // once the server has noticed
+		response, _ := send(t, "GET", s.ControlURL()+"/healthz", "c", "")
+		done = response.StatusCode == http.StatusOK
+	}
+	if got := fmt.Sprint(namesOf(t, s)); got != "[b c held]" {
+		t.Errorf("namespaces %s", got)
+	}
+}
+
+// Who was used the longest ago goes first.
+func TestNamespaceOldestGoes(t *testing.T) {
+	t.Parallel()
+	s := mockplatform.Start(t, func(cfg *mockplatform.Config) { cfg.Namespaces, cfg.NamespaceIdle = 3, time.Nanosecond })
+	for _, name := range []string{"a", "b", "c", "a", "d", "e"} {
+		if response, answer := send(t, "GET", s.ControlURL()+"/healthz", name, ""); response.StatusCode != http.StatusOK {
+			t.Errorf("%s: %d %s", name, response.StatusCode, answer)
+		}
+	}
+	if got := fmt.Sprint(namesOf(t, s)); got != "[a d e]" {
+		t.Errorf("namespaces %s", got)
+	}
+}
+
+// Many who make room at once hurt nobody whose request is under way.
+func TestNamespacesMakeRoomAtOnce(t *testing.T) {
+	t.Parallel()
+	s := mockplatform.Start(t, func(cfg *mockplatform.Config) { cfg.Namespaces, cfg.NamespaceIdle = 4, time.Nanosecond })
+	var wg sync.WaitGroup
+	for i := range 8 {
+		wg.Go(func() {
+			for range 20 {
+				r, _ := http.NewRequestWithContext(t.Context(), http.MethodGet, fmt.Sprintf("%s/ns/n%d/journal", s.ControlURL(), i), nil)
+				response, err := client.Do(r)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				_ = response.Body.Close()
+				if c := response.StatusCode; c != http.StatusOK && c != http.StatusTooManyRequests {
+					t.Errorf("answered %d", c)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	if got := namesOf(t, s); len(got) > 4 {
+		t.Errorf("namespaces %v", got)
 	}
 }
 

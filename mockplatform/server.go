@@ -59,13 +59,14 @@ type Config struct {
 	Faults        []fault.Rule         // armed from the start
 	Scenarios     []Script             // played from the start, on top of the rest; one for each namespace, and one for all others
 	Journal       journal.Config
-	NotifyWorkers int          // notifications on their way at once, of each protocol; 64 if 0
-	KeepPayments  int          // Integra's final payments remembered; 30,000 if 0
-	KeepOrders    int          // Any.Money's orders, and Robokassa's operations, remembered; 20,000 if 0
-	Data          string       // file that keeps everything between runs; "" for none
-	Namespaces    int          // how many there may be at once; 100 if 0
-	Log           *slog.Logger // nowhere if nil
-	Version       string       // shown by the control API; "devel" if ""
+	NotifyWorkers int           // notifications on their way at once, of each protocol; 64 if 0
+	KeepPayments  int           // Integra's final payments remembered; 30,000 if 0
+	KeepOrders    int           // Any.Money's orders, and Robokassa's operations, remembered; 20,000 if 0
+	Data          string        // file that keeps everything between runs; "" for none
+	Namespaces    int           // how many there may be at once; 100 if 0
+	NamespaceIdle time.Duration // real time without use after which one makes room for another when there are so many; 10 minutes if 0
+	Log           *slog.Logger  // nowhere if nil
+	Version       string        // shown by the control API; "devel" if ""
 }
 
 // Server is a stand-in with its listeners, and the World that requests reach that name no
@@ -107,6 +108,9 @@ func (cfg Config) withDefaults() Config {
 	if cfg.Namespaces == 0 {
 		cfg.Namespaces = 100
 	}
+	if cfg.NamespaceIdle == 0 {
+		cfg.NamespaceIdle = 10 * time.Minute
+	}
 	return cfg
 }
 
@@ -143,7 +147,7 @@ func New(cfg Config) (_ *Server, err error) {
 	}
 	platformURL, controlURL := "http://"+s.platform.Addr().String(), "http://"+s.control.Addr().String()
 	loading := true // the worlds that come into being are those of a file
-	s.namespaces.most = cfg.Namespaces
+	s.namespaces.most, s.namespaces.unused, s.namespaces.log = cfg.Namespaces, cfg.NamespaceIdle, cfg.Log
 	s.namespaces.worlds.Store(&map[string]*World{})
 	s.namespaces.make = func(name string) (*World, error) {
 		w, err := newWorld(cfg, name, platformURL+namespacePath+name, controlURL+namespacePath+name, s.shared(cfg.Version))
@@ -174,7 +178,7 @@ func New(cfg Config) (_ *Server, err error) {
 	}
 	for name := range scripts {
 		if name != "" {
-			if _, err := s.namespaces.get(name); err != nil {
+			if _, err := s.Namespace(name); err != nil {
 				return nil, err
 			}
 		}

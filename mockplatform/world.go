@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/gorilla/mux"
 
@@ -45,6 +46,10 @@ type World struct {
 
 	keeping   sync.Mutex // guards snapshots
 	snapshots map[string]json.RawMessage
+
+	used     atomic.Int64 // real time of the latest request, in nanoseconds since 1970
+	requests atomic.Int64 // that are being answered
+	held     atomic.Bool  // it stays though nobody uses it
 
 	platform http.Handler        // what partners and users reach
 	control  func() http.Handler // what tests and developers reach; made when first asked for
