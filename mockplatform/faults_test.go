@@ -336,6 +336,14 @@ func TestMagicAmounts(t *testing.T) {
 		}
 		mu.Unlock()
 	}
+	// What has ended is gone: with its last use, or with its payment's last notification.
+	var left []string
+	for _, f := range s.Faults().List() {
+		left = append(left, f.Rule.Name)
+	}
+	if got := fmt.Sprint(left); got != "[]" {
+		t.Errorf("still armed: %s", got)
+	}
 	if status, answer := control(t, s, "PATCH", "/settings", `{"magic_amounts":false}`); status != 200 {
 		t.Fatalf("%d %s", status, answer)
 	}

@@ -44,6 +44,7 @@ func newCourier(p *Platform) *courier {
 // before is dropped. It wants the order's mu held, and does not wait for anything.
 func (c *courier) announce(o *order) {
 	if o.callbackURL == "" {
+		c.told(o)
 		return
 	}
 	if o.resend != nil {
@@ -59,6 +60,7 @@ func (c *courier) schedule(d delivery) {
 	offsets := c.p.rules.Load().settings.callbackOffsets
 	if d.try > len(offsets) || d.o.gone {
 		d.o.pending = pending{}
+		c.told(d.o)
 		return
 	}
 	d.o.pending = d.pending()
@@ -127,8 +129,17 @@ func (c *courier) heard(d delivery, report traffic.Report) {
 	case report.Copy || o.news != d.news || report.Stopped:
 	case report.Error == "":
 		o.pending = pending{}
+		c.told(o)
 	default:
 		d.try++
 		c.schedule(d)
+	}
+}
+
+// told notes that nothing more is sent about an order, if it is final. It wants the order's mu
+// held.
+func (c *courier) told(o *order) {
+	if o.status.Final() {
+		c.p.desk.Faults.Told(Protocol, o.id.merchant, o.id.external)
 	}
 }

@@ -453,3 +453,27 @@ func BenchmarkMatch(b *testing.B) {
 		}
 	}
 }
+
+// What an amount did to notifications is forgotten with the last one; what it does to answers,
+// and what others armed, stays.
+func TestTold(t *testing.T) {
+	t.Parallel()
+	s := newSet(t, 1, rule(fault.Match{Protocol: "integra", Direction: journal.Out, Payment: "p1"}))
+	for payment, amount := range map[string]string{"p1": "4040.02", "p2": "4040.13", "p3": "4040.07"} {
+		s.Enchant("integra", "", payment, amount)
+	}
+	names := func() string {
+		var all []string
+		for _, f := range s.List() {
+			all = append(all, f.Rule.Match.Payment+" "+f.Rule.Name)
+		}
+		slices.Sort(all)
+		return strings.Join(all, ", ")
+	}
+	for _, payment := range []string{"p1", "p2", "none"} {
+		s.Told("integra", "", payment)
+	}
+	if got, want := names(), "p1 , p2 magic 4040.13, p3 magic 4040.07"; got != want {
+		t.Errorf("armed are %q, want %q", got, want)
+	}
+}

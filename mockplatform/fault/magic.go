@@ -78,6 +78,21 @@ func (s *Set) Enchant(protocol, partner, payment, amount string) {
 	}
 }
 
+// Told forgets what the amount of a payment did to its notifications, once none is sent any
+// more. What it does to answers stays, since the partner may still ask.
+func (s *Set) Told(protocol, partner, payment string) {
+	if !s.byPay.Load() { // nearly always
+		return
+	}
+	about := subject{protocol: protocol, direction: journal.Out, partner: partner, payment: payment}
+	s.mu.RLock()
+	some := s.groups[about] != nil
+	s.mu.RUnlock()
+	if some {
+		s.disarm(func(a *armed) bool { return a.fleeting && a.Match.subject() == about })
+	}
+}
+
 // Conjure is for a payment that comes into being by the very call whose answer the amount is
 // about: it returns what becomes of that answer, nil for what an answer always does. What
 // would have kept the call from being carried out comes too late.

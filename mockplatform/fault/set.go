@@ -304,7 +304,7 @@ func (a *armed) state() State {
 	if a.left != 0 {
 		seen = a.group.count - a.base
 	}
-	return State{ID: a.id, Rule: a.Rule, Seen: seen, Acted: a.acted, Spent: a.left == 0}
+	return State{ID: a.id, Rule: a.Rule, Seen: seen, Acted: a.acted, Spent: a.left == 0 || a.next == never}
 }
 
 // List returns every rule that is armed or spent, in the order of arming.

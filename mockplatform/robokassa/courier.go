@@ -81,18 +81,28 @@ func (c *courier) send(o *operation, d *delivery, method string) {
 			if o.gone || d.news != news || report.Copy {
 				return
 			}
-			if report.Error == "" {
-				d.done = true
-				o.tell()
-				return
-			}
 			pause, again := c.again(method, d.tries)
-			if again && !report.Stopped && !d.done {
+			switch {
+			case report.Error == "":
+				d.done = true
+				c.told(o)
+			case report.Stopped || d.done:
+			case again:
 				c.later(o, d, duration(pause), method)
+			default:
+				c.told(o)
 			}
 			o.tell()
 		},
 	})
+}
+
+// told notes that nothing more is sent about an operation, unless ResultUrl2 is told of what
+// becomes of it later. It wants mu held.
+func (c *courier) told(o *operation) {
+	if o.request.ResultURL2 == "" {
+		c.p.desk.Faults.Told(Protocol, o.shop, o.invID())
+	}
 }
 
 // later makes the next try after a pause, unless there are other news by then. It wants mu

@@ -46,6 +46,16 @@ type faults struct {
 	Presets []string `json:"presets"`
 }
 
+// Armed is how many rules may still act.
+func (f faults) Armed() (n int) {
+	for _, r := range f.Faults {
+		if !r.Spent {
+			n++
+		}
+	}
+	return n
+}
+
 // armed is a rule; Match and Act are shown as they were given.
 type armed struct {
 	ID    string          `json:"id"`

@@ -90,6 +90,10 @@ func TestFaultButtons(t *testing.T) {
 	if body := w.ok("/controls", url.Values{"do": {"arm"}, "rule": {rule}}); !strings.Contains(body, "1 rule is armed") {
 		t.Errorf("after arming:\n%s", body)
 	}
+	w.ok("/controls", url.Values{"do": {"arm"}, "rule": {`{"match":{"method":"hello","nth":1},"act":{"do":"status","status":503}}`}})
+	w.has("/controls", "2 rules are armed", "!ended")
+	w.ok("/compose", url.Values{"do": {"send"}, "method": {"hello"}, "hash": {mockplatform.DemoPartner.Hash}, "args": {`{"name":"Ada"}`}})
+	w.has("/controls", "1 rule is armed", "ended", "Forget") // it is listed still
 	w.ok("/controls", url.Values{"do": {"preset"}, "preset": {"answers-lost"}})
 	if n := len(w.platform.Faults().List()); n < 2 {
 		t.Errorf("%d rules after a preset", n)
