@@ -173,7 +173,7 @@ func TestTopUp(t *testing.T) {
 	_, shown := s.do("GET", "/integra/payments/"+payment.ID, "")
 	shown = cutNumbers(shown, `"took_ms":`)
 	want := `{"id":"` + payment.ID + `","kind":"topup","via":"partner","user":"` + alice + `","amount":"100.50","bonus":"0.00","credited":"0.00",` +
-		`"state":"unconfirmed","created_ms":1000000,"next_try_ms":1010000,"attempts":[{"number":1,"at_ms":1000000,"took_ms":N,"status":0,` +
+		`"state":"unconfirmed","created_ms":1000000,"notified_ms":1000000,"expires_ms":87400000,"next_try_ms":1010000,"attempts":[{"number":1,"at_ms":1000000,"heard_ms":1000000,"took_ms":N,"status":0,` +
 		`"error":"dial tcp 127.0.0.1:1: connect: connection refused"}]}`
 	if diff := cmp.Diff(want, shown); diff != "" {
 		t.Errorf("payment (-want +got):\n%s", diff)

@@ -75,34 +75,39 @@ type userBody struct {
 }
 
 type paymentBody struct {
-	ID        string        `json:"id" doc:"Of a top-up the platform's, of a direct payment its paymentHash"`
-	Number    string        `json:"number,omitempty" doc:"paymentId of a direct payment"`
-	Kind      integra.Kind  `json:"kind" enum:"topup,direct,refund"`
-	Via       integra.Via   `json:"via,omitempty" enum:"partner,robokassa" doc:"Who moves the money of a top-up, or of its refund"`
-	Invoice   string        `json:"inv_id,omitempty" doc:"InvId at Robokassa"`
-	PayURL    string        `json:"pay_url,omitempty" doc:"Where the user pays at Robokassa, while he can"`
-	User      string        `json:"user" doc:"Hash"`
-	Amount    string        `json:"amount"`
-	Bonus     string        `json:"bonus"`
-	Credited  string        `json:"credited" doc:"What the balance changed by"`
-	State     integra.State `json:"state" enum:"unconfirmed,confirmed,declined"`
-	Reason    string        `json:"reason,omitempty" doc:"Of a decline"`
-	Expired   bool          `json:"expired,omitempty" doc:"Declined because nobody confirmed it in time"`
-	ErrorCode int           `json:"error_code,omitempty" doc:"Of a decline, as the partner gave it"`
-	ErrorLink string        `json:"error_link,omitempty" doc:"Of a decline, as the partner gave it"`
-	CreatedMS int64         `json:"created_ms"`
-	SettledMS int64         `json:"settled_ms,omitempty"`
-	NextTryMS int64         `json:"next_try_ms,omitempty" doc:"When the next notification is due"`
-	Attempts  []attemptBody `json:"attempts" doc:"Notifications, in the order of their answers"`
+	ID             string        `json:"id" doc:"Of a top-up the platform's, of a direct payment its paymentHash"`
+	Number         string        `json:"number,omitempty" doc:"paymentId of a direct payment"`
+	Kind           integra.Kind  `json:"kind" enum:"topup,direct,refund"`
+	Via            integra.Via   `json:"via,omitempty" enum:"partner,robokassa" doc:"Who moves the money of a top-up, or of its refund"`
+	Invoice        string        `json:"inv_id,omitempty" doc:"InvId at Robokassa"`
+	PayURL         string        `json:"pay_url,omitempty" doc:"Where the user pays at Robokassa, while he can"`
+	User           string        `json:"user" doc:"Hash"`
+	Amount         string        `json:"amount"`
+	Bonus          string        `json:"bonus"`
+	Credited       string        `json:"credited" doc:"What the balance changed by"`
+	State          integra.State `json:"state" enum:"unconfirmed,confirmed,declined"`
+	Reason         string        `json:"reason,omitempty" doc:"Of a decline"`
+	Expired        bool          `json:"expired,omitempty" doc:"Declined because nobody confirmed it in time"`
+	ErrorCode      int           `json:"error_code,omitempty" doc:"Of a decline, as the partner gave it"`
+	ErrorLink      string        `json:"error_link,omitempty" doc:"Of a decline, as the partner gave it"`
+	CreatedMS      int64         `json:"created_ms"`
+	NotifiedMS     int64         `json:"notified_ms,omitempty" doc:"When the first notification was sent"`
+	AcknowledgedMS int64         `json:"acknowledged_ms,omitempty" doc:"When the partner first answered 200 to one"`
+	AnsweredMS     int64         `json:"answered_ms,omitempty" doc:"When the partner confirmed or declined"`
+	ExpiresMS      int64         `json:"expires_ms,omitempty" doc:"When it will be declined, while it waits"`
+	SettledMS      int64         `json:"settled_ms,omitempty" doc:"When it became final, however that came"`
+	NextTryMS      int64         `json:"next_try_ms,omitempty" doc:"When the next notification is due"`
+	Attempts       []attemptBody `json:"attempts" doc:"Notifications, in the order of their answers"`
 }
 
 type attemptBody struct {
-	Number int    `json:"number"`
-	Copy   bool   `json:"copy,omitempty" doc:"A duplicate"`
-	AtMS   int64  `json:"at_ms"`
-	TookMS int64  `json:"took_ms" doc:"Real"`
-	Status int    `json:"status" doc:"HTTP status; 0 without an answer"`
-	Error  string `json:"error,omitempty" doc:"Why it does not count as acknowledged"`
+	Number  int    `json:"number"`
+	Copy    bool   `json:"copy,omitempty" doc:"A duplicate"`
+	AtMS    int64  `json:"at_ms"`
+	HeardMS int64  `json:"heard_ms,omitempty" doc:"When it was answered or given up"`
+	TookMS  int64  `json:"took_ms" doc:"Real"`
+	Status  int    `json:"status" doc:"HTTP status; 0 without an answer"`
+	Error   string `json:"error,omitempty" doc:"Why it does not count as acknowledged"`
 }
 
 type (
@@ -259,11 +264,12 @@ func paymentOf(p integra.Payment) paymentBody {
 		ID: p.ID, Number: p.Number, Kind: p.Kind, Via: p.Via, Invoice: p.Invoice, PayURL: p.PayURL, User: p.User,
 		Amount: p.Amount.Text(), Bonus: p.Bonus.Text(), Credited: p.Credited.Text(),
 		State: p.State, Reason: p.Reason, Expired: p.Expired, ErrorCode: p.ErrorCode, ErrorLink: p.ErrorLink,
-		CreatedMS: p.CreatedAt.UnixMilli(), SettledMS: orZero(p.SettledAt), NextTryMS: orZero(p.NextTry),
+		CreatedMS: p.CreatedAt.UnixMilli(), NotifiedMS: orZero(p.NotifiedAt()), AcknowledgedMS: orZero(p.AcknowledgedAt()),
+		AnsweredMS: orZero(p.AnsweredAt()), ExpiresMS: orZero(p.ExpiresAt), SettledMS: orZero(p.SettledAt), NextTryMS: orZero(p.NextTry),
 		Attempts: make([]attemptBody, len(p.Attempts)),
 	}
 	for i, a := range p.Attempts {
-		body.Attempts[i] = attemptBody{a.Number, a.Copy, a.At.UnixMilli(), a.Took.Milliseconds(), a.Status, a.Error}
+		body.Attempts[i] = attemptBody{a.Number, a.Copy, a.At.UnixMilli(), orZero(a.Heard), a.Took.Milliseconds(), a.Status, a.Error}
 	}
 	return body
 }

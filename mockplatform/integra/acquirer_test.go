@@ -261,7 +261,7 @@ func TestLateResult(t *testing.T) {
 	s.register(alice)
 	pay := s.byCard(alice, "100")
 	s.advance(time.Hour)
-	if view, _ := s.p.Payment(pay.ID); !view.Expired || view.State != integra.Declined || !strings.Contains(view.Reason, "not paid") {
+	if view, _ := s.p.Payment(pay.ID); !view.Expired || view.State != integra.Declined || !strings.Contains(view.Reason, "nobody paid") {
 		t.Fatalf("payment %+v", view)
 	}
 	for range 2 {

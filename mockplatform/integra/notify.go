@@ -112,7 +112,7 @@ func (n *notifier) heard(note notification, report traffic.Report) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	pay.attempts = append(pay.attempts, Attempt{
-		Number: note.try, Copy: report.Copy, At: report.At, Took: report.Took, Status: report.Status, Error: report.Error,
+		Number: note.try, Copy: report.Copy, At: report.At, Heard: report.Heard, Took: report.Took, Status: report.Status, Error: report.Error,
 	})
 	if report.Error != "" && !report.Copy && !pay.state.Final() && !report.Stopped {
 		if pause, again := n.p.settings.Load().Notify.pause(note.try); again {

@@ -216,6 +216,63 @@ func TestSettledPaymentIsNotAnnouncedAgain(t *testing.T) {
 	}
 }
 
+// What an expiry is called, people read.
+func TestExpiryInWords(t *testing.T) {
+	t.Parallel()
+	for expiry, want := range map[time.Duration]string{
+		24 * time.Hour: "24 hours", time.Hour: "1 hour", 90 * time.Minute: "90 minutes", 61 * time.Second: "61 seconds", 1500 * time.Millisecond: "1500 milliseconds",
+	} {
+		s := newStand(t, with(func(s *integra.Settings) { s.Expiry = expiry }))
+		s.register(alice)
+		s.logIn(alice, newReceiver(s, nil).URL)
+		id := s.topUp(alice, "100").ID
+		s.advance(expiry)
+		if got := s.payment(id).Reason; got != "expired: nobody confirmed it within "+want {
+			t.Errorf("after %s: %s", expiry, got)
+		}
+	}
+}
+
+// A payment tells by the virtual clock when it was made, notified, acknowledged and answered.
+func TestTimes(t *testing.T) {
+	t.Parallel()
+	s := newStand(t, with(func(s *integra.Settings) { s.Notify.Delay = 3 * time.Second }))
+	partner := newReceiver(s, func(w http.ResponseWriter, n int) {
+		if n == 1 {
+			w.WriteHeader(http.StatusServiceUnavailable)
+		}
+	})
+	s.register(alice)
+	s.logIn(alice, partner.URL)
+	begin := s.clock.Now()
+	id := s.topUp(alice, "100").ID
+	after := func(at time.Time) string {
+		if at.IsZero() {
+			return "-"
+		}
+		return at.Sub(begin).String()
+	}
+	times := func() string {
+		p := s.payment(id)
+		return fmt.Sprint(after(p.CreatedAt), " ", after(p.NotifiedAt()), " ", after(p.AcknowledgedAt()), " ", after(p.AnsweredAt()), " ", after(p.SettledAt), " ", after(p.ExpiresAt))
+	}
+	if got := times(); got != "0s - - - - 24h0m0s" {
+		t.Errorf("made: %s", got)
+	}
+	s.advance(3 * time.Second)
+	if got := times(); got != "0s 3s - - - 24h0m0s" {
+		t.Errorf("notified: %s", got)
+	}
+	s.advance(time.Minute)
+	if got := times(); got != "0s 3s 13s - - 24h0m0s" {
+		t.Errorf("acknowledged: %s", got)
+	}
+	s.call("confirmPayment", alice, `{"amount":"100","transactionId":"`+id+`"}`)
+	if got := times(); got != "0s 3s 13s 1m3s 1m3s -" {
+		t.Errorf("confirmed: %s", got)
+	}
+}
+
 func TestExpiry(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
@@ -241,6 +298,9 @@ func TestExpiry(t *testing.T) {
 			payment := s.payment(id)
 			if payment.State != tt.want || payment.Expired != (tt.want == integra.Declined) {
 				t.Fatalf("payment: %+v; want it %s", payment, tt.want)
+			}
+			if tt.want == integra.Declined && (payment.Within != tt.expiry || !payment.AnsweredAt().IsZero() || !payment.ExpiresAt.IsZero()) {
+				t.Errorf("after expiry: %+v", payment)
 			}
 			confirm := s.call("confirmPayment", alice, `{"amount":"100","transactionId":"`+id+`"}`)
 			if tt.want == integra.Unconfirmed {

@@ -150,9 +150,26 @@ func (p *Platform) expire(pay *payment, after time.Duration) {
 	if pay.state.Final() {
 		return
 	}
-	pay.decline = &decline{reason: fmt.Sprintf("expired: not %s within %s", pay.awaited(), after), expired: true}
+	pay.decline = &decline{reason: fmt.Sprintf("expired: nobody %s it within %s", pay.awaited(), inWords(after)), expired: true, within: after}
 	p.settle(pay, Declined)
 	u.tell(p, notToppedUp, pay.amount.Short())
+}
+
+// inWords writes a time as people do, in the largest unit of which it is a whole number.
+func inWords(d time.Duration) string {
+	for _, unit := range []struct {
+		is   time.Duration
+		name string
+	}{{time.Hour, "hour"}, {time.Minute, "minute"}, {time.Second, "second"}, {time.Millisecond, "millisecond"}} {
+		switch n := d / unit.is; {
+		case d%unit.is != 0:
+		case n == 1:
+			return "1 " + unit.name
+		default:
+			return fmt.Sprintf("%d %ss", n, unit.name)
+		}
+	}
+	return d.String()
 }
 
 // topUpOf finds the payment that a partner confirms or declines. Direct payments and those by
@@ -183,6 +200,7 @@ func (p *Platform) settle(pay *payment, state State) {
 		pay.retry.Stop()
 		pay.retry = nil
 	}
+	p.desk.Faults.Told(Protocol, "", pay.id)
 	pay.user.changed()
 	p.retiring.Lock()
 	p.retired = append(p.retired, pay)

@@ -47,11 +47,13 @@ type Payment struct {
 	Bonus     money.Amount // paymentSumBonus; no part of the balance
 	Credited  money.Amount // what the balance changed by; nothing until confirmed
 	State     State
-	Reason    string // of a decline, for people; "" if the partner gave none
-	Expired   bool   // declined because nobody confirmed it in time
-	ErrorCode int    // of a decline, as the partner gave it
-	ErrorLink string // of a decline, as the partner gave it
+	Reason    string        // of a decline, for people; "" if the partner gave none
+	Expired   bool          // declined because nobody confirmed it in time
+	Within    time.Duration // in which nobody did; 0 unless Expired
+	ErrorCode int           // of a decline, as the partner gave it
+	ErrorLink string        // of a decline, as the partner gave it
 	CreatedAt time.Time
+	ExpiresAt time.Time // when it will be declined; zero if it is final or cannot expire
 	SettledAt time.Time // zero until final
 	Attempts  []Attempt // notifications of a top-up, in the order of their answers
 	NextTry   time.Time // when the next notification is due; zero if none is
@@ -62,6 +64,7 @@ type Attempt struct {
 	Number int // 1 for the first
 	Copy   bool
 	At     time.Time     // virtual
+	Heard  time.Time     // virtual, when it was answered or given up
 	Took   time.Duration // real
 	Status int           // HTTP status; 0 without an answer
 	Error  string        // why there was no answer, or that it was not 200; "" when acknowledged
@@ -75,6 +78,34 @@ func (p Payment) Acknowledged() bool {
 		}
 	}
 	return false
+}
+
+// NotifiedAt is when the first notification was sent; zero if none was.
+func (p Payment) NotifiedAt() (at time.Time) {
+	for _, a := range p.Attempts {
+		if at.IsZero() || a.At.Before(at) {
+			at = a.At
+		}
+	}
+	return at
+}
+
+// AcknowledgedAt is when the partner first answered 200 to a notification; zero if it did not.
+func (p Payment) AcknowledgedAt() time.Time {
+	for _, a := range p.Attempts {
+		if a.Error == "" {
+			return a.Heard
+		}
+	}
+	return time.Time{}
+}
+
+// AnsweredAt is when the partner confirmed or declined a top-up; zero if it did not.
+func (p Payment) AnsweredAt() time.Time {
+	if p.Via != ViaPartner || p.Expired {
+		return time.Time{}
+	}
+	return p.SettledAt
 }
 
 // payment is a Payment that lives; all that changes is guarded by user.mu. There are many,
@@ -96,7 +127,7 @@ type payment struct {
 	card       *card        // nil unless Robokassa moves the money
 }
 
-// awaited is what has to happen to the payment, in words that follow "not".
+// awaited is what has to be done about the payment, in words that follow "nobody".
 func (p *payment) awaited() string {
 	if p.card != nil {
 		return "paid"
@@ -110,6 +141,7 @@ type decline struct {
 	code    int
 	link    string
 	expired bool
+	within  time.Duration // of what expired
 }
 
 func (p *payment) lockedView() Payment {
@@ -123,7 +155,7 @@ func (p *payment) view() Payment {
 	view := Payment{
 		ID: p.id, Number: p.number, Kind: p.kind, User: p.user.hash,
 		Amount: p.amount, Bonus: p.bonus, Credited: p.credited, State: p.state,
-		CreatedAt: p.created, SettledAt: p.settled, Attempts: slices.Clone(p.attempts),
+		CreatedAt: p.created, ExpiresAt: p.expiry.Due(), SettledAt: p.settled, Attempts: slices.Clone(p.attempts),
 	}
 	switch {
 	case p.card != nil:
@@ -135,7 +167,7 @@ func (p *payment) view() Payment {
 		view.Via = ViaPartner
 	}
 	if why := p.decline; why != nil {
-		view.Reason, view.ErrorCode, view.ErrorLink, view.Expired = why.reason, why.code, why.link, why.expired
+		view.Reason, view.ErrorCode, view.ErrorLink, view.Expired, view.Within = why.reason, why.code, why.link, why.expired, why.within
 	}
 	if p.retry != nil {
 		view.NextTry = p.retry.Due()

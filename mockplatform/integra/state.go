@@ -67,6 +67,7 @@ type savedDecline struct {
 	Code    int
 	Link    string
 	Expired bool
+	Within  time.Duration `json:",omitempty"`
 }
 
 type savedCard struct {
@@ -144,7 +145,7 @@ func (p *payment) save() savedPayment {
 		Expiry: p.expiry.Due(), Retry: p.retry.Due(),
 	}
 	if d := p.decline; d != nil {
-		s.Decline = &savedDecline{d.reason, d.code, d.link, d.expired}
+		s.Decline = &savedDecline{d.reason, d.code, d.link, d.expired, d.within}
 	}
 	if c := p.card; c != nil {
 		s.Card = &savedCard{Number: c.number, PayURL: c.payURL, Back: c.back, OpKey: c.opKey, Refunded: c.refunded.Minor(), RefundID: c.refundID, Tries: c.tries}
@@ -272,7 +273,7 @@ func (p *Platform) loadUser(s *savedUser, due map[*payment]dueTimes) {
 			credited: roubles(one.Credited), state: one.State, created: one.Created, settled: one.Settled, attempts: one.Attempts,
 		}
 		if d := one.Decline; d != nil {
-			pay.decline = &decline{d.Reason, d.Code, d.Link, d.Expired}
+			pay.decline = &decline{d.Reason, d.Code, d.Link, d.Expired, d.Within}
 		}
 		if c := one.Card; c != nil {
 			pay.card = &card{number: c.Number, payURL: c.PayURL, back: c.Back, opKey: c.OpKey, refunded: roubles(c.Refunded), refundID: c.RefundID, tries: c.Tries}

@@ -71,6 +71,7 @@ type Request struct {
 type Report struct {
 	Copy    bool
 	At      time.Time     // virtual
+	Heard   time.Time     // virtual, when it was over
 	Took    time.Duration // real
 	Status  int           // HTTP status; 0 without an answer
 	Error   string        // why it does not count as acknowledged; "" if it does
@@ -238,7 +239,7 @@ func (c *Courier) send(ctx context.Context, p *posted, q *Request) (Report, *jou
 	address, body := p.plan.Mangle(q.URL, q.Body)
 	var sent journal.Sent
 	answer, err := c.call(ctx, p.plan, q, address, body, &sent, &e)
-	report.Took, report.Status = time.Since(e.Real), e.Status
+	report.Took, report.Status, report.Heard = time.Since(e.Real), e.Status, c.desk.Clock.Now()
 	switch {
 	case err == nil && q.Refused != nil:
 		report.Error = q.Refused(e.Status, answer)
