@@ -224,6 +224,9 @@ func testPlatformPages(t *testing.T, b *pagetest.Browser) {
 	tab.Until(`document.querySelector("#one .badge").innerText === "done" && !document.querySelector("#one button[name=status]")`)
 	tab.Select("#status-filter", "new")
 	tab.Until(`document.querySelectorAll("#list tbody tr").length === 1 && location.search.includes("status=new")`)
+	tab.Until(`!!document.querySelector("[data-live=on]")`)
+	w.order("three") // what comes later is filtered as well
+	tab.Until(`document.querySelectorAll("#list tbody tr").length === 2`)
 
 	number := w.operation("50", nil)
 	tab.Go(w.platform.ControlURL() + "/operations?of=mine&id=" + number)
@@ -252,4 +255,22 @@ func testPlatformPages(t *testing.T, b *pagetest.Browser) {
 			}
 		}
 	}
+}
+
+// Why a payment ended, and when what happened to it, is said in the page's language.
+func TestExpiredPayment(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, frozen)
+	res, err := http.Get(w.page(nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = res.Body.Close()
+	w.ok("/users", url.Values{"user": {userHash}, "amount": {"12.50"}})
+	id := w.await()
+	w.ok("/controls", url.Values{"do": {"advance"}, "ms": {"0"}})
+	w.has("/?payment="+id, "First notified, UTC", "Acknowledged, UTC", "Expires, UTC", "!Partner answered")
+	w.ok("/controls", url.Values{"do": {"advance"}, "ms": {"86400000"}})
+	w.has("/?payment="+id, "nobody confirmed it within 24 h", "!24h0m0s", "!Partner answered", "!Expires, UTC")
+	w.has("/?lang=ru&payment="+id, "никто не подтвердил за 24 ч", "!nobody")
 }
