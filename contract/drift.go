@@ -87,7 +87,7 @@ func Drift(ctx context.Context, exchanges []*recording.Exchange, at StandIn, o D
 		ids:  idMap{there: map[string]string{}, back: map[string]string{}}, rules: rules,
 		report: &DriftReport{Exchanges: len(exchanges), Differences: []Difference{}},
 		logins: map[string]string{}, amounts: map[string]string{},
-		partners: map[string]*Partner{}, users: map[string]*replayUser{}, heard: map[string]int{}, merchants: map[string]*replayMerchant{}, shops: map[string]string{},
+		partners: map[string]*Partner{}, users: map[string]*replayUser{}, heard: map[string]int{}, merchants: map[string]*replayMerchant{}, shops: map[string]string{}, owners: map[string]string{}, labels: map[string]string{},
 	}
 	defer r.control.close()
 	defer r.client.CloseIdleConnections()
@@ -135,6 +135,8 @@ type replay struct {
 	heard     map[string]int             // notifications in the recording so far, by payment
 	merchants map[string]*replayMerchant // by lid in the recording
 	shops     map[string]string          // logins, by those in the recording
+	owners    map[string]string          // shops of the recording by InvId; "" where several have one of that number
+	labels    map[string]string          // how operations were paid, by shop/InvId of the recording
 }
 
 // skip is why an exchange is not replayed.
@@ -203,6 +205,8 @@ func (r *replay) play(ctx context.Context, x *recording.Exchange) error {
 			return r.integraNotify(ctx, x)
 		case recording.AnyMoney + " callback":
 			return r.anyMoneyCallback(ctx, x)
+		case recording.Robokassa + " ResultURL":
+			return r.robokassaResult(ctx, x)
 		}
 		return skip("a notification that is not understood")
 	}
@@ -332,6 +336,9 @@ func (m idMap) asRecorded(text string) string {
 // lookAhead gathers what a recording that begins in the middle says only later: users' logins,
 // and the payments that must have been announced.
 func (r *replay) lookAhead(exchanges []*recording.Exchange) {
+	for _, x := range exchanges {
+		r.robokassaAhead(x)
+	}
 	for _, x := range exchanges {
 		if x.Protocol != recording.Integra {
 			continue

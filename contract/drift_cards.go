@@ -150,7 +150,7 @@ func (r *replay) shop(ctx context.Context, login string) (string, error) {
 		return known, nil
 	}
 	made := "drift-" + r.dice.token(12)
-	body := map[string]string{"password1": shopPassword, "password2": shopPassword, "test_password1": shopPassword, "test_password2": shopPassword, "password3": shopPassword}
+	body := map[string]string{"password1": shopPassword, "password2": shopPassword, "test_password1": shopPassword, "test_password2": shopPassword, "password3": shopPassword, "result_url": r.inbox.resultURL(made)}
 	if err := r.control.do(ctx, http.MethodPut, "/robokassa/shops/"+made, body, nil); err != nil {
 		return "", err
 	}
@@ -164,7 +164,12 @@ func (r *replay) shop(ctx context.Context, login string) (string, error) {
 func (r *replay) robokassaCall(ctx context.Context, x *recording.Exchange, m recording.Message, target *url.URL) (*http.Request, error) {
 	at := strings.Index(strings.ToLower(target.Path), "/merchant/")
 	if at < 0 {
-		at = max(strings.LastIndex(target.Path[:max(strings.LastIndex(target.Path, "/"), 0)], "/api/"), strings.Index(target.Path, "/InvoiceServiceWebApi/"))
+		at = max(strings.LastIndex(target.Path[:max(strings.LastIndex(target.Path, "/"), 0)], "/api/"), strings.Index(target.Path, "/InvoiceServiceWebApi/"), strings.Index(target.Path, refundService))
+	}
+	if isRefund := at >= 0 && strings.HasPrefix(target.Path[at:], refundService); isRefund && x.Partner == "" && !isUnknownRefund(x) {
+		return nil, skip("the recording does not say which operation it is about: nobody asked OpStateExt for its OpKey")
+	} else if isRefund && x.Partner == "" {
+		return r.request(ctx, m, r.platform+"/robokassa"+target.Path[at:]+"?"+target.RawQuery, m.Body)
 	}
 	if at < 0 || strings.Contains(x.LeftOut, "request:") || x.Partner == "" {
 		return nil, skip("it is no call of a shop")
@@ -173,10 +178,29 @@ func (r *replay) robokassaCall(ctx context.Context, x *recording.Exchange, m rec
 	if err != nil {
 		return nil, err
 	}
+	if wasPaid(x) {
+		if err := r.pay(ctx, x.Partner, login, x.Payment); err != nil {
+			return nil, err
+		}
+	}
 	address := r.platform + "/robokassa" + target.Path[at:]
-	if header, payload, isToken := tokenOf(m.Body); isToken {
-		payload, _ := r.rewrite(payload)
-		body, err := robokassa.SignToken(header, string(payload), robokassa.MD5, robokassa.InvoiceKey(login, shopPassword))
+	header, payload, isToken := tokenOf(m.Body)
+	if x.Method == methodRefund && !isToken && x.Args != "" {
+		header, payload, isToken = refundHeader, x.Args, true // it is masked as a whole, for its OpKey
+	}
+	if isToken {
+		plain, _ := r.rewrite(payload)
+		key := robokassa.InvoiceKey(login, shopPassword)
+		if x.Method == methodRefund {
+			key = shopPassword
+			if x.Status == http.StatusUnauthorized {
+				key = wrongPassword
+			}
+			if plain, err = r.withOpKey(ctx, login, x.Payment, plain); err != nil {
+				return nil, err
+			}
+		}
+		body, err := robokassa.SignToken(header, string(plain), robokassa.MD5, key)
 		if err != nil {
 			return nil, skip(err.Error())
 		}
@@ -204,6 +228,8 @@ func (r *replay) robokassaCall(ctx context.Context, x *recording.Exchange, m rec
 			fields[i].Value = login
 		case strings.HasPrefix(strings.ToLower(f.Name), "signature"):
 			fields[i].Value = signature
+		case x.Method == methodRefundState && r.ids.there[f.Value] != "":
+			fields[i].Value = r.ids.there[f.Value]
 		}
 	}
 	if inBody {
@@ -221,7 +247,11 @@ func (r *replay) robokassaSignature(method, login string, fields robokassa.Field
 		return request.Base().Sign(robokassa.MD5, shopPassword), nil
 	case "opstate", "opstateext":
 		return robokassa.OpStateBase(login, fields.Get(robokassa.FieldInvID)).Sign(robokassa.MD5, shopPassword), nil
-	case "getcurrencies", "getpaymentmethods":
+	case "confirm":
+		return robokassa.NewBase(nil, login, fields.Get(robokassa.FieldOutSum), fields.Get(robokassa.FieldInvID)).Sign(robokassa.MD5, shopPassword), nil
+	case "cancel":
+		return robokassa.CancelBase(login, fields.Get(robokassa.FieldInvID)).Sign(robokassa.MD5, shopPassword), nil
+	case "getcurrencies", "getpaymentmethods", strings.ToLower(methodRefundState):
 		return "", nil
 	}
 	return "", skip("calls of this method are not replayed")

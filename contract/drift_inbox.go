@@ -1,11 +1,16 @@
 package contract
 
 import (
+	"cmp"
+	"io"
 	"net"
 	"net/http"
 	"net/url"
+	"strings"
 	"sync"
 	"time"
+
+	"github.com/partnerkit/partnerkit/contract/robokassa"
 )
 
 // inbox is where a stand-in sends its notifications during a replay.
@@ -15,6 +20,7 @@ type inbox struct {
 
 	mu     sync.Mutex
 	status int                  // of answers
+	result string               // how ResultURL is answered; "" for what Robokassa wants to hear
 	got    map[string][]*letter // by payment
 }
 
@@ -41,6 +47,11 @@ func (b *inbox) close() { _ = b.server.Close() }
 // template is the address of Integra's notifications.
 func (b *inbox) template() string { return b.url + "/notify?id={id}&amount={amount}&hash={hash}" }
 
+// resultURL is the address of Robokassa's messages to a shop.
+func (b *inbox) resultURL(login string) string { return b.url + resultPath + login }
+
+const resultPath = "/result/"
+
 // callback is the address of Any.Money's callbacks.
 func (b *inbox) callback() string { return b.url + "/callback" }
 
@@ -48,14 +59,30 @@ func (b *inbox) take(w http.ResponseWriter, r *http.Request) {
 	body, _ := readAll(r.Body)
 	got := &letter{r.Method, r.URL.Query(), body}
 	payment := got.query.Get("id")
-	if r.URL.Path == "/callback" {
+	login, isResult := strings.CutPrefix(r.URL.Path, resultPath)
+	form, _ := url.ParseQuery(string(body))
+	switch {
+	case r.URL.Path == "/callback":
 		payment = textMembers(string(body))["externalid"]
+	case isResult:
+		payment = login + "/" + form.Get(robokassa.FieldInvID)
 	}
 	b.mu.Lock()
 	b.got[payment] = append(b.got[payment], got)
-	status := b.status
+	status, result := b.status, b.result
 	b.mu.Unlock()
 	w.WriteHeader(status)
+	if isResult {
+		_, _ = io.WriteString(w, cmp.Or(result, robokassa.Answer(form.Get(robokassa.FieldInvID))))
+	}
+}
+
+// answerResultWith sets how messages to ResultURL are answered from now on, "" for what
+// Robokassa wants to hear.
+func (b *inbox) answerResultWith(text string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.result = text
 }
 
 // answerWith sets the status of answers from now on; no answer stands for 503.

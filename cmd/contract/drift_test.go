@@ -52,7 +52,13 @@ const (
 func newSandbox(t *testing.T, options ...func(*mockplatform.Config)) *sandbox {
 	t.Helper()
 	s := &sandbox{T: t, platform: mockplatform.Start(t, options...), file: filepath.Join(t.TempDir(), "journal.jsonl"), client: &http.Client{Transport: &http.Transport{}}}
-	adapter := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, `{"stored":true}`) }))
+	adapter := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if number := r.FormValue("InvId"); number != "" {
+			_, _ = io.WriteString(w, robokassa.Answer(number))
+			return
+		}
+		_, _ = io.WriteString(w, `{"stored":true}`)
+	}))
 	t.Cleanup(adapter.Close)
 	upstream, _ := url.Parse(s.platform.PlatformURL())
 	notify, _ := url.Parse(adapter.URL)
@@ -240,6 +246,67 @@ func (s *sandbox) session() {
 	s.send("POST", "/robokassa/Merchant/Index/none", "number=4111+1111+1111+1111&cvc=123", map[string]string{"Content-Type": "application/x-www-form-urlencoded"})
 }
 
+// slowRefunds keeps refunds from being finished while a test is slow.
+const slowRefunds = `{"robokassa":{"refund_delay_ms":3600000}}`
+
+// cards is a day of a shop at Robokassa: holds, messages to ResultURL, refunds.
+func (s *sandbox) cards() {
+	s.Helper()
+	s.control("PATCH", "/settings", slowRefunds)
+	s.control("PUT", "/robokassa/shops/acme", `{"password1":"`+shopPassword+`","password2":"`+shopPassword+`","password3":"`+shopPassword+`","result_url":"`+s.recorder.NotifyURL()+`/robokassa/result"}`)
+	opens := func(number string, hold bool) {
+		request := robokassa.Request{Login: "acme", OutSum: "100.00", InvID: number, StepByStep: hold}
+		s.robo("/Merchant/Indexjson.aspx", request.Fields(), request.Base())
+	}
+	acts := func(number, what, method string) {
+		s.control("POST", "/robokassa/operations/"+number+"/"+what, `{"shop":"acme","method":"`+method+`"}`)
+	}
+	about := func(number string, more ...robokassa.Field) robokassa.Fields {
+		return append(robokassa.Fields{{Name: "MerchantLogin", Value: "acme"}, {Name: "InvoiceID", Value: number}}, more...)
+	}
+	state := func(number string) {
+		s.robo("/Merchant/WebService/Service.asmx/OpStateExt", about(number), robokassa.OpStateBase("acme", number))
+	}
+	confirm := func(number, sum string) {
+		s.robo("/Merchant/Payment/Confirm", about(number, robokassa.Field{Name: "OutSum", Value: sum}), robokassa.NewBase(nil, "acme", sum, number))
+	}
+	opens("21", true)
+	confirm("21", "60.00") // nobody has paid
+	acts("21", "pay", "")
+	state("21")
+	s.await(2, func() { confirm("21", "60.00") }) // its answer, and ResultURL
+	confirm("21", "60.00")
+	state("21")
+
+	opens("22", true)
+	acts("22", "pay", "")
+	s.robo("/Merchant/Payment/Cancel", about("22"), robokassa.CancelBase("acme", "22"))
+	state("22")
+
+	opens("23", false)
+	s.await(1, func() { acts("23", "pay", "SBPPSR") })
+	state("23")
+	o, ok := s.platform.Robokassa().Operation("acme", 23)
+	if !ok || o.OpKey == "" {
+		s.Fatalf("operation %+v", o)
+	}
+	s.secrets = append(s.secrets, o.OpKey)
+	refund := func(sum string, key robokassa.Password) (id string) {
+		token, err := robokassa.SignToken(`{"alg":"HS256","typ":"JWT"}`, `{"OpKey":"`+o.OpKey+`","RefundSum":`+sum+`}`, robokassa.SHA256, key)
+		if err != nil {
+			s.Fatal(err)
+		}
+		var made struct{ RequestID string }
+		_ = json.Unmarshal(s.send("POST", "/robokassa/RefundService/Refund/Create", strconv.Quote(token), map[string]string{"Content-Type": "application/json"}), &made)
+		return made.RequestID
+	}
+	id := refund("40", shopPassword)
+	s.send("GET", "/robokassa/RefundService/Refund/GetState?id="+id, "", nil)
+	refund("60.01", shopPassword) // more than is left
+	refund("1", "another password")
+	s.send("GET", "/robokassa/RefundService/Refund/GetState?id=00000000-0000-0000-0000-000000000001", "", nil)
+}
+
 // topUp presses the button and waits until the partner's adapter has heard of it.
 func (s *sandbox) topUp(amount string) (id string) {
 	s.Helper()
@@ -307,6 +374,57 @@ func TestRecordedIsReplayed(t *testing.T) {
 	}
 	if off := time.Since(other.Clock().Now()).Abs(); off > time.Minute {
 		t.Errorf("the clock of the stand-in was left %s off", off)
+	}
+}
+
+// What a shop does with payments is replayed, after what its buyers did.
+func TestHoldsAndRefundsAreReplayed(t *testing.T) {
+	t.Parallel()
+	s := newSandbox(t)
+	s.cards()
+	s.stop()
+	text, err := os.ReadFile(s.file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, secret := range s.secrets {
+		if bytes.Contains(text, []byte(secret)) {
+			t.Errorf("the file holds %s", secret)
+		}
+	}
+	for _, tt := range []struct{ change, replace, want string }{
+		{slowRefunds, "", ""},
+		{`{"robokassa":{"refund_delay_ms":0}}`, "", `Refund/GetState label "processing" "finished"`},
+		{`{"robokassa":{"live_decimals":2}}`, "", `ResultURL Fee "2.340000" "2.34"`},
+		{slowRefunds, "success: true", `Confirm (body) "success: true" "success: yes"`},
+		{slowRefunds, `"success":true`, `Refund/Create success true false`},
+	} {
+		other := mockplatform.Start(t)
+		req, _ := http.NewRequestWithContext(t.Context(), http.MethodPatch, other.ControlURL()+"/settings", strings.NewReader(tt.change))
+		res, err := s.client.Do(req)
+		if err != nil || res.StatusCode >= 300 {
+			t.Fatal(res, err)
+		}
+		_ = res.Body.Close()
+		address := other.PlatformURL()
+		if tt.replace != "" {
+			address = mutate(t, address, tt.replace, strings.NewReplacer(": true", ": yes", ":true", ":false").Replace(tt.replace))
+		}
+		want := exitBroken
+		if tt.want == "" {
+			want = exitKept
+		}
+		report := drift(t, want, "--journal", s.file, "--platform", other.ControlURL(), "--platform-url", address)
+		if len(report.Skipped)+len(report.Notes) > 0 || report.Compared != 18 {
+			t.Errorf("%d compared: %+v", report.Compared, report)
+		}
+		found := tt.want == ""
+		for _, d := range report.Differences {
+			found = found || fmt.Sprint(d.Method, " ", d.Path, " ", d.Recorded, " ", d.StandIn) == tt.want
+		}
+		if !found {
+			t.Errorf("%s %s: no difference %s", tt.change, tt.replace, tt.want)
+		}
 	}
 }
 

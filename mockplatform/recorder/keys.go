@@ -102,7 +102,8 @@ type keyring struct {
 	mu      sync.Mutex
 	keys    map[string]string // of partners and users, by hash
 	secrets map[string]bool
-	learned *os.File // keeps users' keys for the next start; nil for nowhere
+	about   map[string]operation // by OpKey, and by the id of a refund
+	learned *os.File             // keeps users' keys for the next start; nil for nowhere
 }
 
 func newKeyring(k Keys) (*keyring, error) {
@@ -110,7 +111,7 @@ func newKeyring(k Keys) (*keyring, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cipher: %w", err)
 	}
-	r := &keyring{cipher: cipher, keys: map[string]string{}, secrets: map[string]bool{}}
+	r := &keyring{cipher: cipher, keys: map[string]string{}, secrets: map[string]bool{}, about: map[string]operation{}}
 	for _, hash := range slices.Sorted(maps.Keys(k.Partners)) {
 		r.partners = append(r.partners, integra.Credentials{Hash: hash, Key: k.Partners[hash]})
 		r.learnKey(hash, k.Partners[hash])

@@ -24,6 +24,7 @@ var secretWords = map[string]bool{
 	"token": true, "secret": true, "key": true, "sign": true, "signature": true, "pass": true, "password": true, "pwd": true,
 	"auth": true, "authorization": true, "cookie": true, "credential": true, "credentials": true, "session": true, "jwt": true,
 	"cvv": true, "cvc": true, "pan": true, "card": true, "cardnumber": true, "otp": true, "pin": true, "apikey": true,
+	"crc": true, // Robokassa's older name of its signature
 }
 
 // namesSecret tells whether the value of a header, a parameter or a member is secret by its

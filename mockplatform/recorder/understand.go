@@ -215,6 +215,30 @@ func (r *keyring) learnOrder(o anymoney.Object) {
 // resultCode is the outcome of a call of the XML service.
 var resultCode = regexp.MustCompile(`<Result>\s*<Code>(\d{1,9})</Code>`)
 
+// operation is what a key of Robokassa stands for.
+type operation struct{ shop, number string }
+
+// opKey is the key in an answer of OpStateExt; requestID that of a refund.
+var (
+	opKey     = regexp.MustCompile(`<OpKey>([^<]{1,100})</OpKey>`)
+	requestID = regexp.MustCompile(`"requestId"\s*:\s*"([^"]{1,100})"`)
+)
+
+// follow says which operation an exchange is about that names it by a key alone, and remembers
+// the key of an answer. The file does not say the key itself: it is a secret.
+func (r *keyring) follow(x *recording.Exchange, key string, answer []byte) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if of, known := r.about[key]; known && x.Partner == "" {
+		x.Partner, x.Payment = of.shop, of.number
+	}
+	for _, pattern := range []*regexp.Regexp{opKey, requestID} {
+		if found := pattern.FindSubmatch(answer); found != nil && x.Partner != "" && x.Payment != "" {
+			r.about[string(found[1])] = operation{x.Partner, x.Payment}
+		}
+	}
+}
+
 // robokassa is everything of Robokassa; its methods are named by the last segment of the path.
 func (r *keyring) robokassa(x *recording.Exchange, req *http.Request, body, answer []byte) {
 	x.Protocol = recording.Robokassa
@@ -243,9 +267,11 @@ func (r *keyring) robokassa(x *recording.Exchange, req *http.Request, body, answ
 		var about struct {
 			MerchantLogin string
 			InvID         json.Number `json:"InvId"`
+			OpKey         string
 		}
 		_ = token.Decode(&about)
 		x.Partner, x.Payment = about.MerchantLogin, about.InvID.String()
+		r.follow(x, about.OpKey, answer)
 		if !json.Valid(token.Payload) {
 			x.Args = ""
 		}
@@ -256,6 +282,7 @@ func (r *keyring) robokassa(x *recording.Exchange, req *http.Request, body, answ
 		return
 	}
 	x.Partner, x.Payment = fields.Get(robokassa.FieldLogin), fields.Get(robokassa.FieldInvID)
+	r.follow(x, fields.Get("id"), answer)
 	values := url.Values{}
 	for _, f := range fields {
 		values.Add(f.Name, f.Value)
