@@ -20,6 +20,7 @@ import (
 //	id text                 a long id, shortened in the middle, with a button that copies it
 //	short text              the same without the button, for links
 //	ago time now            5 s ago; moment time: the time of day to the millisecond
+//	date time               3 November 2026; dated time: the moment with its date
 //	duration d              12 ms
 //	icon name               a small picture
 //	empty title hint        what stands where a list has nothing to show
@@ -72,6 +73,8 @@ func (s *set) funcs() template.FuncMap {
 		"moment": func(at time.Time) (template.HTML, error) {
 			return piece("time", moment{at.UTC(), at.UTC().Format("15:04:05.000"), false})
 		},
+		"date":     func(at time.Time) string { return DateText(s.lang, at.UTC()) },
+		"dated":    func(at time.Time) (template.HTML, error) { return piece("dated", at.UTC()) },
 		"duration": s.duration,
 		"icon":     func(name any) (template.HTML, error) { return piece("icon-"+fmt.Sprint(name), nil) },
 		"empty": func(title, hint string) (template.HTML, error) {
@@ -158,7 +161,7 @@ func (s *set) ago(at, now time.Time) (string, error) {
 	case d < 7*24*time.Hour:
 		return s.texts.say(key+".d", int(d/(24*time.Hour)))
 	}
-	return at.UTC().Format("2006-01-02"), nil
+	return DateText(s.lang, at.UTC()), nil
 }
 
 // duration writes a span with as many figures as matter: 850 µs, 12 ms, 1.25 s, 3 min 20 s,
@@ -194,5 +197,5 @@ func (s *set) twoUnits(large string, n int, small string, m int) (string, error)
 		return text, err
 	}
 	rest, err := s.texts.say("kit."+small, strconv.Itoa(m))
-	return text + " " + rest, err
+	return text + nbsp + rest, err
 }

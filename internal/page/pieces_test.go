@@ -24,7 +24,7 @@ func TestAgo(t *testing.T) {
 		{-90 * time.Minute, "через 1 ч", "in 1 h"},
 		{23 * time.Hour, "23 ч назад", "23 h ago"},
 		{6 * 24 * time.Hour, "6 дн. назад", "6 d ago"},
-		{7 * 24 * time.Hour, "2026-03-07", "2026-03-07"},
+		{7 * 24 * time.Hour, "7 марта 2026", "7 March 2026"},
 	}
 	for lang, pick := range map[Lang]int{RU: 0, EN: 1} {
 		set, err := gallerySite(false).set(lang)
