@@ -135,9 +135,10 @@ func (h *handler) account(w http.ResponseWriter, r *http.Request, f frame) {
 	hash := mux.Vars(r)["user"]
 	var err error
 	if p.User, err = h.Store.User(r.Context(), hash); errors.Is(err, adapter.ErrNotFound) {
-		h.render(w, http.StatusNotFound, "note", &note{frame: f, Key: "stranger", User: hash})
+		h.note(w, http.StatusNotFound, f, note{Key: "stranger", User: hash})
 		return
 	}
+	p.Subject = p.User.Login
 	if err == nil {
 		p.Has, err = h.holding(r.Context(), hash)
 	}

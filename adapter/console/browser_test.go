@@ -84,9 +84,9 @@ func TestBrowser(t *testing.T) {
 		tab.Click(`.bar-nav a[href="/console/reconciliation"]`)
 		tab.UntilText("1 day differs")
 		tab.Click(`form[action="/console/reconciliation"] button`)
-		tab.UntilText("2026-11-03 is being compared")
+		tab.UntilText("3 November 2026 is being compared")
 		w.books.end(false)
-		tab.UntilText("2026-11-03 has been compared") // by itself
+		tab.UntilText("3 November 2026 has been compared") // by itself
 		tab.Press("j")
 		tab.Until(`document.activeElement.matches("#list .row-link")`)
 		tab.Press("\r")

@@ -148,6 +148,7 @@ func New(cfg Config) http.Handler {
 type frame struct {
 	page.View
 	Here    string // the page's place in the navigation
+	Subject string // what the page is about, for its title, where that is less than all of the place
 	Grant   Grant
 	Waiting Waiting
 	Billing bool // keeps the funds
@@ -250,14 +251,20 @@ type note struct {
 	User  string // of Key "stranger": the user's hash
 }
 
+func (h *handler) note(w http.ResponseWriter, status int, f frame, n note) {
+	f.Subject = site.Text(f.Lang, "note."+n.Key)
+	n.frame = f
+	h.render(w, status, "note", &n)
+}
+
 // forbidden says which scope the reader's token lacks.
 func (h *handler) forbidden(w http.ResponseWriter, f frame, scope string) {
-	h.render(w, http.StatusForbidden, "note", &note{frame: f, Key: "forbidden", Scope: scope})
+	h.note(w, http.StatusForbidden, f, note{Key: "forbidden", Scope: scope})
 }
 
 // missing says that there is no such page, payment or user.
 func (h *handler) missing(w http.ResponseWriter, f frame) {
-	h.render(w, http.StatusNotFound, "note", &note{frame: f, Key: "missing"})
+	h.note(w, http.StatusNotFound, f, note{Key: "missing"})
 }
 
 // broken says that something failed; what it was is in the log.
@@ -270,7 +277,7 @@ func (h *handler) broken(w http.ResponseWriter, r *http.Request, f frame, err er
 		return
 	}
 	h.Log.ErrorContext(r.Context(), "a page of the console failed", "path", r.URL.Path, "err", err)
-	h.render(w, http.StatusServiceUnavailable, "note", &note{frame: f, Key: "broken"})
+	h.note(w, http.StatusServiceUnavailable, f, note{Key: "broken"})
 }
 
 // live keeps a part of a page current while it is open; part makes it anew.

@@ -631,12 +631,12 @@ func TestAskForReconciliation(t *testing.T) {
 	if status, _, to := v.post(path, form("2026-11-03")); status != http.StatusSeeOther || to != path {
 		t.Errorf("asked: %d to %q", status, to)
 	}
-	v.shows(path, http.StatusOK, []string{"2026-11-03 is being compared", "1 of 3 users", "hx-sse"}, nil)
+	v.shows(path, http.StatusOK, []string{"3\u00a0November\u00a02026 is being compared", "1 of 3 users", "hx-sse"}, nil)
 	if status, body, _ := v.post(path, form("2026-11-01")); status != http.StatusUnprocessableEntity || !strings.Contains(body, "compared already") {
 		t.Errorf("asked again: %d", status)
 	}
 	w.books.end(false)
-	v.shows(path, http.StatusOK, []string{"2026-11-03 has been compared", path + "/2026-11-03"}, []string{"hx-sse"})
+	v.shows(path, http.StatusOK, []string{"3\u00a0November\u00a02026 has been compared", path + "/2026-11-03"}, []string{"hx-sse"})
 	w.books.end(true)
 	v.shows(path, http.StatusOK, []string{"ended early"}, nil)
 	if got := strings.Join(w.books.asked, " "); got != "2026-11-03" {

@@ -187,6 +187,7 @@ func (h *handler) paymentPage(ctx context.Context, f frame, name string) (*payme
 	if p.Payment, err = h.Store.PaymentByNum(ctx, num); err != nil {
 		return nil, err
 	}
+	p.Subject = site.Text(f.Lang, "payment", num)
 	if p.History, err = h.Store.History(ctx, num); err != nil {
 		return nil, err
 	}
@@ -221,7 +222,7 @@ func (h *handler) settle(w http.ResponseWriter, r *http.Request, f frame) {
 	}
 	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
 	if err := r.ParseForm(); err != nil {
-		h.render(w, http.StatusBadRequest, "note", &note{frame: f, Key: "form"})
+		h.note(w, http.StatusBadRequest, f, note{Key: "form"})
 		return
 	}
 	p, err := h.paymentPage(r.Context(), f, mux.Vars(r)["num"])

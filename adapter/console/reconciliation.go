@@ -1,6 +1,7 @@
 package console
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -94,7 +95,7 @@ func (h *handler) ask(w http.ResponseWriter, r *http.Request, f frame) {
 	}
 	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
 	if err := r.ParseForm(); err != nil {
-		h.render(w, http.StatusBadRequest, "note", &note{frame: f, Key: "form"})
+		h.note(w, http.StatusBadRequest, f, note{Key: "form"})
 		return
 	}
 	p, err := h.runsPage(r.Context(), f)
@@ -192,6 +193,7 @@ func (h *handler) day(w http.ResponseWriter, r *http.Request, f frame) {
 		h.missing(w, f)
 		return
 	}
+	p.Subject = site.Text(f.Lang, "reconcile.title", page.DateText(f.Lang, p.Date))
 	runs, err := h.Store.ReconcileRuns(r.Context(), adapter.ReconcileRunFilter{From: p.Date, To: p.Date})
 	if err != nil {
 		h.broken(w, r, f, err)
@@ -304,6 +306,7 @@ func (h *handler) userDay(w http.ResponseWriter, r *http.Request, f frame) {
 		h.broken(w, r, f, err)
 		return
 	}
+	p.Subject = site.Text(f.Lang, "reconcile.of", cmp.Or(p.Login, "–"), page.DateText(f.Lang, p.Date))
 	p.More = len(p.Payments) == adapter.MaxBehind
 	h.render(w, http.StatusOK, "user-day", p)
 }

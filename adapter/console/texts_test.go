@@ -13,7 +13,7 @@ import (
 func TestTexts(t *testing.T) {
 	t.Parallel()
 	used := []string{
-		"title.", "lane.platform", "lane.adapter", "lane.account", "move.reserve", "move.capture", "move.release", "move.restore",
+		"payment", "reconcile.title", "reconcile.of", "lane.platform", "lane.adapter", "lane.account", "move.reserve", "move.capture", "move.release", "move.restore",
 		"plot.states", "plot.volume", "plot.volume.confirmed", "plot.latency", "plot.state.ok", "plot.state.ended", "plot.state.wait", "plot.state.doubt", "unit.ms", "unit.s",
 	}
 	if err := site.Check(used...); err != nil {
@@ -28,7 +28,7 @@ func TestStates(t *testing.T) {
 		r := httptest.NewRequest(http.MethodGet, Base, nil)
 		w := httptest.NewRecorder()
 		p := &paymentsPage{
-			frame: frame{View: site.View(w, r, time.Now())}, States: stateChoices,
+			frame: frame{View: site.View(w, r, time.Now()), Here: "payments"}, States: stateChoices,
 			Rows: []adapter.Payment{{State: state, Kind: adapter.TopUp, Amount: money.New(1, money.RUB)}},
 		}
 		if err := site.Render(w, http.StatusOK, "payments", p); err != nil {
