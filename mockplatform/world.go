@@ -174,11 +174,13 @@ func (w *World) platformHandler() http.Handler {
 func (w *World) controlHandler(shared control.Config) http.Handler {
 	r := mux.NewRouter().SkipClean(true) // a name in a path may be ".."
 	r.PathPrefix(page.AssetPrefix).Handler(page.Assets())
-	webui.Mount(r, webui.Config{
+	pages := webui.Config{
 		Clock: w.clock, Journal: w.journal, Integra: w.integra, Log: w.log, API: r, Platform: w.platform,
 		AnyMoney: w.anymoney, Robokassa: w.robokassa, Shop: IntegraShop, PlatformURL: w.platformURL, Namespace: w.name,
-	})
+	}
+	webui.Mount(r, pages)
 	control.Mount(r, shared)
+	r.NotFoundHandler = webui.Missing(pages, r.NotFoundHandler)
 	return r
 }
 

@@ -310,6 +310,30 @@ func TestPagesOfANamespace(t *testing.T) {
 	}
 }
 
+// A person who mistypes an address is answered with a page, a program with a problem.
+func TestNoSuchPage(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for accept, want := range map[string]string{"text/html,*/*;q=0.8": "There is no such page", "application/json": `"status":404`, "": `"status":404`} {
+		for _, path := range []string{"/nowhere", "/ns/other/far/away"} {
+			r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, w.platform.ControlURL()+path, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			r.Header.Set("Accept", accept)
+			res, err := http.DefaultClient.Do(r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			body, err := io.ReadAll(res.Body)
+			_ = res.Body.Close()
+			if err != nil || res.StatusCode != http.StatusNotFound || !strings.Contains(string(body), want) {
+				t.Errorf("%s for %q: %d, %v, want 404 and %q\n%s", path, accept, res.StatusCode, err, want, body)
+			}
+		}
+	}
+}
+
 // A form of a foreign page is not taken.
 func TestForeignFormIsRefused(t *testing.T) {
 	t.Parallel()

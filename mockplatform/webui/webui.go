@@ -72,6 +72,30 @@ func Mount(r *mux.Router, cfg Config) {
 	}
 }
 
+// missingPage says that there is no such page.
+type missingPage struct {
+	frame
+	Home string // address of the journal
+}
+
+// Missing answers a browser that asks for a page that is not there; other callers are left to next.
+func Missing(cfg Config, next http.Handler) http.Handler {
+	h := &handler{cfg}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method != http.MethodGet || !strings.Contains(r.Header.Get("Accept"), "text/html") {
+			next.ServeHTTP(w, r)
+			return
+		}
+		p := &missingPage{h.frame(h.view(w, r), ""), "/"}
+		if h.Namespace != "" {
+			p.Home = "/ns/" + url.PathEscape(h.Namespace) + "/"
+		}
+		if err := site.Render(w, http.StatusNotFound, "missing", p); err != nil {
+			h.Log.Error("a page could not be made", "err", err)
+		}
+	})
+}
+
 // journalPage is what the templates get.
 type journalPage struct {
 	frame
