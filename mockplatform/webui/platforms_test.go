@@ -117,7 +117,7 @@ func TestOrders(t *testing.T) {
 	w.has("/orders?merchant=38", "No orders", "!>one<")
 	w.ok("/orders?owner=37&id=two/2", url.Values{"owner": {merchant}, "id": {"two/2"}, "status": {"done"}})
 	w.has("/orders?status=done", ">two/2<", "!>one<")
-	w.has("/orders?owner=37&id=two/2", `value="100 UAH"`, "History", w.platform.Clock().Now().Format(`<time class="muted small">2006-`), "Any.Money: sci.invoice ₴100", "!name=\"status\" value=\"reject\"", `href="./?payment=37%2Ftwo%2F2"`)
+	w.has("/orders?owner=37&id=two/2", `value="100 UAH"`, "History", w.platform.Clock().Now().UTC().Format("2 January 2006"), "Any.Money: sci.invoice ₴100", "!name=\"status\" value=\"reject\"", `href="./?payment=37%2Ftwo%2F2"`)
 	w.has("/?payment=37/two/2", "sci.invoice", `href="orders?owner=37&amp;id=two%2f2"`)
 	w.has("/?payment=two/2", "sci.invoice")
 	for _, bad := range []url.Values{
