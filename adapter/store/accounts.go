@@ -99,22 +99,30 @@ func (s *Store) Balance(ctx context.Context, user string) (ledger.Balance, error
 const clockSkew = 5 * time.Minute
 
 // Statement lists a user's transfers, newest first, each with the balance after it. It walks
-// the chain from the cursor, or from the newest, and no further than f.From.
+// the chain from the cursor, from a little behind f.To, or from the newest, and no further than
+// f.From: what a page costs does not depend on how many are newer.
 func (s *Store) Statement(ctx context.Context, user string, f ledger.StatementFilter) ([]ledger.Transfer, error) {
 	to := int64(math.MaxInt64)
 	if !f.To.IsZero() {
 		to = f.To.UnixMicro()
 	}
+	var entry int64
+	if !f.To.IsZero() && f.Before == 0 {
+		var err error
+		if entry, err = s.behind(ctx, user, f.To); err != nil {
+			return nil, fmt.Errorf("statement of user %q: %w", user, err)
+		}
+	}
 	var list []ledger.Transfer
 	err := s.db.read(ctx, &stmt{
 		sql: `WITH RECURSIVE chain AS (
 				SELECT * FROM transfers WHERE user_hash = $1 AND num = (
-					SELECT CASE WHEN $2 = 0 THEN last ELSE (SELECT prev FROM transfers WHERE num = $2) END
+					SELECT CASE WHEN $2 <> 0 THEN (SELECT prev FROM transfers WHERE num = $2) WHEN $7 <> 0 THEN $7 ELSE last END
 					FROM balances WHERE user_hash = $1)
 				UNION ALL
 				SELECT t.* FROM transfers t JOIN chain ON t.num = chain.prev WHERE chain.at >= $4
 			) SELECT ` + transferColumns + ` FROM chain WHERE at >= $5 AND at < $6 LIMIT $3`,
-		args: []any{user, f.Before, int64(cmp.Or(f.Limit, 50)), f.From.Add(-clockSkew).UnixMicro(), f.From.UnixMicro(), to},
+		args: []any{user, f.Before, int64(cmp.Or(f.Limit, 50)), f.From.Add(-clockSkew).UnixMicro(), f.From.UnixMicro(), to, entry},
 		row: func(scan scanner) error {
 			t, err := s.scanTransfer(scan)
 			list = append(list, t)
@@ -125,6 +133,24 @@ func (s *Store) Statement(ctx context.Context, user string, f ledger.StatementFi
 		return nil, fmt.Errorf("statement of user %q: %w", user, err)
 	}
 	return list, nil
+}
+
+// behind returns the number of a transfer of a user with all those made before a moment behind it
+// in the chain, and few others; 0 for the newest. Transfers of payments are found by the payments,
+// others by an index of their own: one that held all would make every payment dearer.
+func (s *Store) behind(ctx context.Context, user string, t time.Time) (num int64, err error) {
+	t = t.Add(2 * margin)
+	first, err := s.firstSince(ctx, t.Add(margin)) // with those that are out of step
+	if err != nil {
+		return 0, err
+	}
+	err = one(ctx, s.db, `SELECT coalesce(min(num), 0) FROM (
+			SELECT num FROM (SELECT t.num FROM payments p JOIN transfers t ON t.payment = p.num
+				WHERE p.user_hash = $1 AND p.num >= $2 ORDER BY p.num LIMIT 1) AS paid
+			UNION ALL
+			SELECT num FROM (SELECT num FROM transfers WHERE user_hash = $1 AND payment IS NULL AND at >= $3 ORDER BY at LIMIT 1) AS other
+		) AS either`, []any{user, first, t.UnixMicro()}, &num)
+	return num, err
 }
 
 const transferColumns = `num, user_hash, coalesce(payment, 0), move, debit, credit, amount, available, reserved, prev, at, coalesce(key, ''), note, coalesce(payin, 0)`
