@@ -81,6 +81,7 @@ func TestBadInput(t *testing.T) {
 		{"users", `{"login":"carl","suggested_domain":"https://a.b/"}`, 422, `"location":"body.suggested_domain"`},
 		{"users", `{"login":"carl","hash":"` + alice + `"}`, 422, `"location":"body.hash"`},
 		{"users", `{"login":"taken"}`, 422, api.ProblemRefused},
+		{"users", `{"login":"taken"}`, 422, `"errors":[{"message":"username is taken: choose another","location":"body.login"}]`},
 		{"users", `{"login":"silent"}`, 502, api.ProblemUnanswered},
 		{"users/" + strings.Repeat("f", 32) + "/archive", ``, 404, "not found"},
 		{"users/x/archive", ``, 422, `"location":"path.hash"`},

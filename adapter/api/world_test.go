@@ -124,7 +124,7 @@ type people struct {
 func (p *people) Register(ctx context.Context, r adapter.Registration) (adapter.User, error) {
 	switch r.Login {
 	case "taken":
-		return adapter.User{}, &adapter.Refusal{Code: 3, Message: "username is taken"}
+		return adapter.User{}, &adapter.Refusal{Code: 3, Message: "username is taken", Field: "login", Reason: "choose another"}
 	case "silent":
 		return adapter.User{}, fmt.Errorf("createUser: %w", adapter.ErrUnanswered)
 	}

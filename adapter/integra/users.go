@@ -49,14 +49,19 @@ func NewUsers(client *Client, store UserStore, vault Vault, endpoint *Endpoint, 
 // The platform shows the key only once, so two failures need a person: a *CallError whose
 // verdict is unknown, when the user may exist there with a key that nobody has; and a store
 // that fails afterwards, when Register returns the user together with the error, so that
-// the caller can try again to store it.
+// the caller can try again to store it. A login that the platform has already is an
+// *adapter.Refusal that names it.
 func (u *Users) Register(ctx context.Context, r adapter.Registration) (adapter.User, error) {
 	if r.Login == "" {
 		return adapter.User{}, fmt.Errorf("%w: login is empty", adapter.ErrInvalid)
 	}
 	hash, key, err := u.create(ctx, r)
-	if refusedWith(err, integra.CodeHashTaken) { // the documented remedy is another hash; if it is the login, the second answer says so
+	if refusedWith(err, integra.CodeHashTaken) { // the documented remedy is another hash
 		hash, key, err = u.create(ctx, r)
+	}
+	if call := (*CallError)(nil); refusedWith(err, integra.CodeHashTaken) && errors.As(err, &call) {
+		// Two new hashes are not taken by chance: the same code tells of the login.
+		err = &adapter.Refusal{Code: call.Code, Message: call.Detail, Field: "login", Reason: loginTaken}
 	}
 	if err != nil {
 		return adapter.User{}, fmt.Errorf("register user %q: %w", r.Login, err)
@@ -67,6 +72,9 @@ func (u *Users) Register(ctx context.Context, r adapter.Registration) (adapter.U
 	}
 	return user, nil
 }
+
+// loginTaken says what to do where the platform says twice that a new hash is taken.
+const loginTaken = "another user has it at the platform, which refused two new hashes under this code: choose another; or, if it is your user, import it with its crypt key (adapter users import)"
 
 // keep stores a user whose crypt key nobody else has, and does not give up at once.
 func (u *Users) keep(ctx context.Context, user adapter.User) error {

@@ -84,7 +84,10 @@ func TestRegister(t *testing.T) {
 		{
 			name: "login is taken, which has the same code", reg: adapter.Registration{Login: login}, answers: []string{taken, taken},
 			calls: []string{`{"username":"acme-site.ru-11235813","hash":"` + firstHash + `"}`, `{"username":"acme-site.ru-11235813","hash":"` + secondHash + `"}`},
-			check: refused(3),
+			check: func(err error) bool {
+				var e *adapter.Refusal
+				return errors.As(err, &e) && e.Code == 3 && e.Field == "login" && strings.Contains(err.Error(), "choose another")
+			},
 		},
 		{
 			name: "refused otherwise", reg: whole, answers: []string{`{"status":{"code":1,"message":"phone"},"error":true}`}, calls: []string{firstCall},
