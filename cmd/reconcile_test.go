@@ -81,6 +81,9 @@ func TestReconcile(t *testing.T) {
 		})
 		must(t, err)
 		clerk.shows("/console/reconciliation/"+before, http.StatusOK, "1 user agrees")
+		for _, path := range []string{"/v1", "/v1/x%2f..", "/v1//payments", "/v1/%0a"} {
+			w.panel("admin").shows(path, http.StatusNotFound, `"status":404`, "is no call of this API")
+		}
 		w.panel("admin").shows("/console/audit?what=reconcile", http.StatusOK, "date/", "panel of payments:read,payments:write")
 	})
 }

@@ -85,7 +85,7 @@ type Config struct {
 	Log     *slog.Logger
 }
 
-// New returns the handler of everything under Base and of /openapi.json.
+// New returns the handler of everything under Base, of Base without its slash, and of /openapi.json.
 func New(cfg Config) http.Handler {
 	if cfg.Log == nil {
 		cfg.Log = slog.Default()
@@ -93,7 +93,7 @@ func New(cfg Config) http.Handler {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
-	r := mux.NewRouter()
+	r := mux.NewRouter().SkipClean(true) // an odd path is no call, and gets no redirection
 	r.NotFoundHandler = problem(http.StatusNotFound, cfg.TraceID)
 	r.MethodNotAllowedHandler = problem(http.StatusMethodNotAllowed, cfg.TraceID)
 
@@ -111,7 +111,7 @@ func New(cfg Config) http.Handler {
 		config.Transformers = append(config.Transformers, nameTraces(cfg.TraceID))
 	}
 	h := humamux.New(r, config)
-	h.UseMiddleware(guard(h, cfg), limit(cfg), readable(h), audit(cfg.Act, cfg.Log))
+	h.UseMiddleware(guard(h, cfg), limit(cfg), audit(cfg.Act, cfg.Log), allow(h), readable(h))
 	o := once{requests: cfg.Requests, now: cfg.Now, log: cfg.Log}
 	if cfg.Users != nil {
 		(&users{Config: cfg, once: o}).mount(h)
@@ -142,12 +142,12 @@ A call shows a bearer token that has the scope it needs; admin stands for all of
 
 A POST that changes something needs an Idempotency-Key, your name for the request. Repeated with the same body it is the same request: it is done once, and the answer is the first one, with the header Idempotency-Replayed. With another body it is refused. A request whose outcome is not known (no answer, 409, 429, 5xx) is repeated under its key until there is an answer. Answers are kept for months (adapter serve --keep-answers).
 
-Lists come newest first or in the order of their names. If there is more, next is the cursor of the following page. Answers to GET carry an ETag; If-None-Match is answered with 304 while nothing has changed.`
+A parameter of a query stands once; several values are joined by commas. Lists come newest first or in the order of their names. If there is more, next is the cursor of the following page. Answers to GET carry an ETag; If-None-Match is answered with 304 while nothing has changed.`
 
 // Base is the path under which the API is.
 const Base = "/v1/"
 
-// guard lets a request pass whose token is good and has every scope that the operation names.
+// guard lets a request pass whose token is good.
 func guard(h huma.API, cfg Config) func(huma.Context, func(huma.Context)) {
 	return func(ctx huma.Context, next func(huma.Context)) {
 		scheme, token, _ := strings.Cut(ctx.Header("Authorization"), " ")
@@ -173,6 +173,15 @@ func guard(h huma.API, cfg Config) func(huma.Context, func(huma.Context)) {
 			_ = huma.WriteErr(h, ctx, http.StatusUnauthorized, err.Error())
 			return
 		}
+		next(huma.WithValue(ctx, grantKey{}, grant))
+	}
+}
+
+// allow lets a request pass whose token has every scope that the operation names. It comes behind
+// the audit log, where an attempt without it belongs.
+func allow(h huma.API) func(huma.Context, func(huma.Context)) {
+	return func(ctx huma.Context, next func(huma.Context)) {
+		grant, _ := ctx.Context().Value(grantKey{}).(Grant)
 		for _, scope := range scopes(ctx.Operation()) {
 			if !slices.Contains(grant.Scopes, scope) && !slices.Contains(grant.Scopes, ScopeAdmin) {
 				ctx.SetHeader("WWW-Authenticate", fmt.Sprintf(`Bearer realm="partnerkit", error="insufficient_scope", scope=%q`, scope))
@@ -180,7 +189,7 @@ func guard(h huma.API, cfg Config) func(huma.Context, func(huma.Context)) {
 				return
 			}
 		}
-		next(huma.WithValue(ctx, grantKey{}, grant))
+		next(ctx)
 	}
 }
 

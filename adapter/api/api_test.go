@@ -251,9 +251,13 @@ func TestGetAndList(t *testing.T) {
 		"/v1/payins/order-1": `200 {` + shown + `,"history":[{"at":"2026-05-04T03:02:01.000Z","event":"opened","from":"creating","to":"new","attempt":1,"verdict":"accepted","took_ms":1.5}]}`,
 		"/v1/payins/order-2": `404 {"title":"Not Found","status":404,"detail":"payin \"order-2\": not found"}`,
 		"/v1/payins?user=" + user + "&status=new,done&before=9&limit=1": `200 {"payins":[{` + shown + `}],"next":7}`,
-		"/v1/payins":                `200 {"payins":[{` + shown + `}]}`,
-		"/v1/nothing":               `404 {"title":"Not Found","status":404,"detail":"GET /v1/nothing is no call of this API, see /openapi.json"}`,
-		"/v1/payins?a=1":            "422",
+		"/v1/payins":     `200 {"payins":[{` + shown + `}]}`,
+		"/v1/nothing":    `404 {"title":"Not Found","status":404,"detail":"GET /v1/nothing is no call of this API, see /openapi.json"}`,
+		"/v1/payins?a=1": "422",
+		"/v1/payins?status=new&status=done": `422 {"title":"Unprocessable Entity","status":422,"detail":"validation failed",` +
+			`"errors":[{"message":"stands more than once: join the values by commas","location":"query.status","value":"new,done"}]}`,
+		"/v1/payins?user=" + user + "&limit=1&limit=2": `422 {"title":"Unprocessable Entity","status":422,"detail":"validation failed",` +
+			`"errors":[{"message":"stands more than once","location":"query.limit","value":"1,2"}]}`,
 		"/v1/payins/a/b":            "404",
 		"/v1/payins?limit=501":      "422",
 		"/v1/payins?status=settled": "422",
@@ -267,6 +271,12 @@ func TestGetAndList(t *testing.T) {
 			if diff := cmp.Diff(wantFilter, f.filter); diff != "" {
 				t.Errorf("filter (-want +got):\n%s", diff)
 			}
+		}
+	}
+	for _, path := range []string{"/v1", "/v1/", "/v1/x%2f..", "/v1/x%2f..%2f..%2fconsole", "/v1//payins", "/v1/./payins", "/v1/../v1/payins", "/v1/%0a"} {
+		r := call(h, "GET", path, "Bearer read", "", "")
+		if got := text(t, r); r.StatusCode != 404 || r.Header.Get("Content-Type") != "application/problem+json" || !strings.Contains(got, "is no call of this API") {
+			t.Errorf("%s: %d %s", path, r.StatusCode, got)
 		}
 	}
 	if r := call(h, "DELETE", "/v1/payins/order-1", "Bearer all", "", ""); r.StatusCode != 405 {

@@ -21,7 +21,8 @@ type Act func(ctx context.Context, a adapter.Action, do func(context.Context) er
 type grantKey struct{}
 
 // audit puts every call that may change something, one whose scope is not for reading, into
-// the audit log under the token's name.
+// the audit log under the token's name, whatever becomes of it: what is refused since there is no
+// such payment, or since the token lacks the scope, was attempted all the same.
 func audit(act Act, log *slog.Logger) func(huma.Context, func(huma.Context)) {
 	return func(ctx huma.Context, next func(huma.Context)) {
 		if act == nil || readsOnly(ctx.Operation()) {

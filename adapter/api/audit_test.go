@@ -24,6 +24,9 @@ func TestWritingCallsAreAudited(t *testing.T) {
 	h := api.New(api.Config{
 		Payins: &fake{}, Store: &fake{}, Log: slog.New(slog.NewTextHandler(&logged, nil)),
 		Verify: func(name string) (api.Grant, error) {
+			if name == "guest" {
+				return api.Grant{Name: name, Scopes: []string{api.ScopePayinsRead}}, nil
+			}
 			return api.Grant{Name: name, Scopes: []string{api.ScopePayinsRead, api.ScopePayinsWrite}}, nil
 		},
 		Act: func(ctx context.Context, a adapter.Action, do func(context.Context) error) error {
@@ -44,10 +47,12 @@ func TestWritingCallsAreAudited(t *testing.T) {
 	call(h, "POST", "/v1/payins", "Bearer panel", "button 7", body("x"))
 	call(h, "POST", "/v1/payins", "Bearer panel", "", body("conflict"))
 	call(h, "POST", "/v1/payins", "Bearer panel", "", body("broken"))
+	call(h, "POST", "/v1/payins", "Bearer guest", "", body("x"))
 	want := []string{
 		"panel api create-payin payins key button 7: <nil>",
 		"panel api create-payin payins : invalid: answered 422 Unprocessable Entity",
 		"panel api create-payin payins : answered 503 Service Unavailable",
+		"guest api create-payin payins : invalid: answered 403 Forbidden",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("audited (-want +got):\n%s", diff)

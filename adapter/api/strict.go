@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -16,12 +17,13 @@ import (
 // Go's JSON takes a name in any case, of a name that is there twice the last one, and puts
 // something else where a text is no UTF-8; its queries leave out what they cannot read. What is
 // about money has one reading: a name has one spelling and stands once, and a filter that cannot
-// be read is no answer to all.
+// be read, or of which only a part counts, is no answer to all.
 
 // The check of names is huma's, and a switch of the whole program.
 func init() { huma.ValidateStrictCasing = true }
 
-// readable refuses queries that cannot be read, or that hold what no database takes for text.
+// readable refuses queries that cannot be read, that name a parameter twice, or that hold what no
+// database takes for text.
 func readable(h huma.API) func(huma.Context, func(huma.Context)) {
 	return func(ctx huma.Context, next func(huma.Context)) {
 		address := ctx.URL()
@@ -32,6 +34,15 @@ func readable(h huma.API) func(huma.Context, func(huma.Context)) {
 			return
 		}
 		for name, values := range query {
+			if len(values) > 1 {
+				message := "stands more than once"
+				if takesList(ctx.Operation(), name) {
+					message += ": join the values by commas"
+				}
+				_ = huma.WriteErr(h, ctx, http.StatusUnprocessableEntity, "validation failed",
+					&huma.ErrorDetail{Location: "query." + name, Message: message, Value: strings.Join(values, ",")})
+				return
+			}
 			for _, value := range values {
 				if !utf8.ValidString(value) || strings.ContainsRune(value, 0) {
 					_ = huma.WriteErr(h, ctx, http.StatusUnprocessableEntity, "validation failed",
@@ -42,6 +53,13 @@ func readable(h huma.API) func(huma.Context, func(huma.Context)) {
 		}
 		next(ctx)
 	}
+}
+
+// takesList reports whether a parameter of the query may have several values.
+func takesList(o *huma.Operation, name string) bool {
+	return slices.ContainsFunc(o.Parameters, func(p *huma.Param) bool {
+		return p.In == "query" && p.Name == name && p.Schema.Type == huma.TypeArray
+	})
 }
 
 // strict is huma's format with bodies in UTF-8 that hold no name twice.

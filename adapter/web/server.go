@@ -64,7 +64,7 @@ func New(cfg Config) *Server {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
-	s := &Server{cfg: cfg, router: mux.NewRouter()}
+	s := &Server{cfg: cfg, router: mux.NewRouter().SkipClean(true)}
 	s.handler = s.router
 	if cfg.Tracers != nil {
 		s.handler = traced(s.router, cfg.Tracers)
@@ -75,7 +75,8 @@ func New(cfg Config) *Server {
 }
 
 // Handle mounts a handler at a path in gorilla/mux's notation, for the given methods or,
-// without any, for all. Call it before Run.
+// without any, for all. Paths are taken as they come: an odd one is not cleaned and redirected, but
+// for the handler to judge. Call it before Run.
 func (s *Server) Handle(path string, h http.Handler, methods ...string) {
 	route := s.router.Handle(path, h)
 	if len(methods) > 0 {

@@ -117,6 +117,8 @@ func TestRoutes(t *testing.T) {
 		{"GET", "/healthz", 200, "ok\n"},
 		{"GET", "/", 404, "404 page not found\n"},
 		{"GET", "/integra/notify/", 404, "404 page not found\n"},
+		{"GET", "/x%2f../integra/notify", 404, "404 page not found\n"}, // as it came, and not sent elsewhere
+		{"GET", "//integra/notify", 404, "404 page not found\n"},
 	}
 	for _, tt := range tests {
 		req, err := http.NewRequestWithContext(t.Context(), tt.verb, r.url+tt.path, nil)

@@ -92,7 +92,8 @@ func (s *service) mountAPI(payins api.Payins) error {
 		cfg.Reconciler = s.daily
 	}
 	calls := api.New(cfg)
-	s.server.Handle(api.Base+"{call:.*}", calls)
+	s.server.Handle(strings.TrimSuffix(api.Base, "/"), calls)
+	s.server.Handle(api.Base+"{call:(?s:.*)}", calls) // of every path, also one with a line break, it says itself that it is no call
 	s.server.Handle("/openapi.json", calls, http.MethodGet)
 	s.server.Handle(reference.Path, reference.New(calls, s.log), http.MethodGet, http.MethodHead)
 	s.mountConsole(tokens)

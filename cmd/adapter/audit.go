@@ -46,6 +46,21 @@ func (o operator) act(ctx context.Context, st *store.Store, on, detail string, d
 	return st.Act(ctx, adapter.Action{Who: o.who, Via: adapter.ViaCLI, What: o.what, On: on, Detail: detail}, do)
 }
 
+// actOn is act on a payment that is named by id or number. That there is no such payment is found
+// out within, so the attempt stands in the log.
+func (o operator) actOn(ctx context.Context, st *store.Store, id, detail string, do func(context.Context, adapter.Payment) error) error {
+	p, err := findPayment(ctx, st, id)
+	if err == nil {
+		id = p.Key.ID
+	}
+	return o.act(ctx, st, "payment/"+id, detail, func(ctx context.Context) error {
+		if err != nil {
+			return err
+		}
+		return do(ctx, p)
+	})
+}
+
 // note puts something that was done outside the database into the audit log.
 func (o operator) note(ctx context.Context, db databaseFlags, log *slog.Logger, on, detail string) (err error) {
 	st, err := openStore(ctx, db, log)

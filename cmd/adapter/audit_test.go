@@ -44,6 +44,9 @@ func TestCommandsAreAudited(t *testing.T) {
 		{[]string{"ledger", "balance", user}, program.ExitFailed}, // a look is none either
 		{[]string{"token", "mint", "--name", "panel", "--scope", "payins:read", "--as", "bob"}, program.ExitOK},
 		{[]string{"token", "mint", "--user", user}, program.ExitOK},
+		{[]string{"payments", "resolve", "4711", "--decline", "--reason", "ticket 7"}, program.ExitFailed},
+		{[]string{"payments", "retry", "4711"}, program.ExitFailed},
+		{[]string{"payments", "retry", "4711", "--dry-run"}, program.ExitFailed},
 	} {
 		args := append(tt.args, "--database", db)
 		if code, _, stderr := adapterRun(t, append([]string{"--as", "alice"}, args...)...); code != tt.code {
@@ -63,12 +66,14 @@ func TestCommandsAreAudited(t *testing.T) {
 		got[i].Detail, _, _ = strings.Cut(got[i].Detail, ":")
 	}
 	want := []api.Action{
+		{Num: 6, Who: "alice", Via: "cli", What: "payments retry", On: "payment/4711", Result: "refused", Detail: "payment 4711"},
+		{Num: 5, Who: "alice", Via: "cli", What: "payments resolve", On: "payment/4711", Result: "refused", Detail: "decline"},
 		{Num: 4, Who: "alice", Via: "cli", What: "token mint", On: "user/" + user, Result: "done", Detail: "notify token, good for 168h0m0s"},
 		{Num: 3, Who: "bob", Via: "cli", What: "token mint", On: "token/panel", Result: "done", Detail: "scopes payins"},
 		{Num: 2, Who: "alice", Via: "cli", What: "ledger deposit", On: "user/" + user, Result: "refused", Detail: "10.00 RUB, key k7"},
 		{Num: 1, Who: "alice", Via: "cli", What: "migrate apply", Result: "done"},
 	}
-	want[3].Detail = got[len(got)-1].Detail // the names of the steps, whichever there are
+	want[5].Detail = got[len(got)-1].Detail // the names of the steps, whichever there are
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("audit log (-want +got):\n%s", diff)
 	}

@@ -143,8 +143,9 @@ type actFlags struct {
 }
 
 // act accepts a payment and carries it as far as it goes at once. If it is not settled then,
-// a running service goes on with it.
-func (f actFlags) act(ctx context.Context, out io.Writer, log *slog.Logger, by operator, make func(*store.Store) (adapter.Payment, error)) (err error) {
+// a running service goes on with it. What cannot be made stands in the audit log as an attempt on
+// what it was to be made of.
+func (f actFlags) act(ctx context.Context, out io.Writer, log *slog.Logger, by operator, of string, make func(*store.Store) (adapter.Payment, error)) (err error) {
 	if err := refuse(f.fundsFlags.faults(false)); err != nil {
 		return err
 	}
@@ -163,7 +164,7 @@ func (f actFlags) act(ctx context.Context, out io.Writer, log *slog.Logger, by o
 	defer funds.close()
 	pay, err := make(p.store)
 	if err != nil {
-		return err
+		return by.act(ctx, p.store, of, "key "+f.Key, func(context.Context) error { return err })
 	}
 	pol := f.keptBy(policy(serveDefaults))
 	pool, err := worker.New(p.store, p.client, p.client, worker.Config{Policy: pol, Funds: funds.outside(), CallTimeout: f.CallTimeout, Log: log})
@@ -212,7 +213,7 @@ func (c createCmd) Run(ctx context.Context, out io.Writer, log *slog.Logger, by 
 	if err != nil {
 		return refuse([]error{fmt.Errorf("amount: %w", err)})
 	}
-	return c.act(ctx, out, log, by, func(st *store.Store) (adapter.Payment, error) {
+	return c.act(ctx, out, log, by, "user/"+c.User, func(st *store.Store) (adapter.Payment, error) {
 		if _, err := st.User(ctx, c.User); err != nil {
 			return adapter.Payment{}, fmt.Errorf("user %s: %w", c.User, err)
 		}
@@ -235,7 +236,7 @@ func (c refundCmd) Run(ctx context.Context, out io.Writer, log *slog.Logger, by 
 			return refuse([]error{fmt.Errorf("amount: %w", err)})
 		}
 	}
-	return c.act(ctx, out, log, by, func(st *store.Store) (adapter.Payment, error) {
+	return c.act(ctx, out, log, by, "payment/"+c.ID, func(st *store.Store) (adapter.Payment, error) {
 		original, err := findPayment(ctx, st, c.ID)
 		if err != nil {
 			return adapter.Payment{}, err

@@ -42,10 +42,6 @@ func (c resolveCmd) Run(ctx context.Context, out io.Writer, log *slog.Logger, by
 		return err
 	}
 	defer func() { err = errors.Join(err, st.Close()) }()
-	p, err := findPayment(ctx, st, c.ID)
-	if err != nil {
-		return err
-	}
 	kept, err := st.Funds(ctx)
 	if err != nil {
 		return err
@@ -54,8 +50,13 @@ func (c resolveCmd) Run(ctx context.Context, out io.Writer, log *slog.Logger, by
 	pol.Billing = kept == store.Billing
 	service := adapter.NewService(st, noWorkers{}, pol, time.Now)
 	r := adapter.Resolution{Confirm: c.Confirm, Reason: c.Reason, By: cmp.Or(c.By, by.who)}
-	err = by.act(ctx, st, "payment/"+p.Key.ID, c.Reason, func(ctx context.Context) error {
-		p, err = service.Resolve(ctx, p, r)
+	decision := "decline: "
+	if c.Confirm {
+		decision = "confirm: "
+	}
+	var after adapter.Payment
+	err = by.actOn(ctx, st, c.ID, decision+c.Reason, func(ctx context.Context, p adapter.Payment) (err error) {
+		after, err = service.Resolve(ctx, p, r)
 		return err
 	})
 	switch {
@@ -64,7 +65,7 @@ func (c resolveCmd) Run(ctx context.Context, out io.Writer, log *slog.Logger, by
 	case err != nil:
 		return err
 	}
-	return printPayment(ctx, out, c.outputFlags, st, p)
+	return printPayment(ctx, out, c.outputFlags, st, after)
 }
 
 // noWorkers stands in for a pool in a command that only writes: what falls due is left to a

@@ -74,7 +74,7 @@ func (c retryCmd) Run(ctx context.Context, out io.Writer, log *slog.Logger, by o
 	defer func() { err = errors.Join(err, st.Close()) }()
 	rows := []retried{}
 	t := table{head: []string{"NUM", "ID", "STATE", "ATTEMPT", "NEXT TRY", "RESULT"}}
-	err = c.each(ctx, st, func(p adapter.Payment) error {
+	err = c.each(ctx, st, by, func(p adapter.Payment) error {
 		result, err := c.hurry(ctx, st, p, by)
 		if err != nil {
 			return err
@@ -90,11 +90,14 @@ func (c retryCmd) Run(ctx context.Context, out io.Writer, log *slog.Logger, by o
 }
 
 // each calls do for every payment that is chosen.
-func (c retryCmd) each(ctx context.Context, st *store.Store, do func(adapter.Payment) error) error {
+func (c retryCmd) each(ctx context.Context, st *store.Store, by operator, do func(adapter.Payment) error) error {
 	for _, id := range c.ID {
 		p, err := findPayment(ctx, st, id)
-		if err == nil {
+		switch {
+		case err == nil:
 			err = do(p)
+		case !c.DryRun:
+			err = by.act(ctx, st, "payment/"+id, "", func(context.Context) error { return err }) // an attempt all the same
 		}
 		if err != nil {
 			return err
