@@ -5,6 +5,8 @@ import (
 	"encoding/csv"
 	"errors"
 	"fmt"
+	"io"
+	"iter"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -240,15 +242,13 @@ func (a *accounts) statementCSV(ctx context.Context, in *getStatementCSV) (*csvA
 		return nil, err
 	}
 	var b strings.Builder
-	w := csv.NewWriter(&b)
-	_ = w.Write([]string{"num", "at", "move", "debit", "credit", "amount", "available_after", "reserved_after", "payment", "payin", "key", "note"})
-	for _, t := range list {
-		_ = w.Write([]string{
-			strconv.FormatInt(t.Num, 10), t.At, t.Move, t.Debit, t.Credit, t.Amount, t.Available, t.Reserved,
-			number(t.Payment), number(t.Payin), cell(t.Key), cell(t.Note),
-		})
-	}
-	w.Flush() // a Builder takes everything
+	_ = WriteStatement(&b, func(yield func(Transfer, error) bool) { // a Builder takes everything
+		for _, t := range list {
+			if !yield(t, nil) {
+				return
+			}
+		}
+	})
 	answer := &csvAnswer{
 		Type: "text/csv; charset=utf-8; header=present", Disposition: fmt.Sprintf(`attachment; filename="statement-%s.csv"`, in.Hash),
 		Body: []byte(b.String()),
@@ -263,6 +263,27 @@ func (a *accounts) statementCSV(ctx context.Context, in *getStatementCSV) (*csvA
 		answer.Link = fmt.Sprintf(`<%saccounts/%s/statement.csv?%s>; rel="next"`, Base, in.Hash, next.Encode())
 	}
 	return answer, nil
+}
+
+// WriteStatement writes transfers as CSV for a spreadsheet, as they come. Its error is the first of
+// theirs, or the writer's.
+func WriteStatement(out io.Writer, transfers iter.Seq2[Transfer, error]) error {
+	w := csv.NewWriter(out)
+	_ = w.Write([]string{"num", "at", "move", "debit", "credit", "amount", "available_after", "reserved_after", "payment", "payin", "key", "note"})
+	for t, err := range transfers {
+		if err != nil {
+			return err
+		}
+		err = w.Write([]string{
+			strconv.FormatInt(t.Num, 10), t.At, t.Move, t.Debit, t.Credit, t.Amount, t.Available, t.Reserved,
+			number(t.Payment), number(t.Payin), cell(t.Key), cell(t.Note),
+		})
+		if err != nil {
+			return err
+		}
+	}
+	w.Flush()
+	return w.Error()
 }
 
 // number is n, or nothing for 0.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -108,6 +109,7 @@ type accountPage struct {
 	Older    string
 	Newest   string
 	Filtered bool
+	File     string // the address of the whole as CSV
 }
 
 // entry is a transfer as the user sees it.
@@ -171,6 +173,10 @@ func (h *handler) statement(ctx context.Context, p *accountPage) error {
 		transfers = transfers[:perPage]
 		p.Older = p.With("before", strconv.FormatInt(transfers[perPage-1].Num, 10))
 	}
+	p.File = Base + "accounts/" + p.User.Hash + ".csv"
+	if p.Filtered {
+		p.File += "?" + url.Values{"from": {p.Chosen.From}, "to": {p.Chosen.To}}.Encode()
+	}
 	for _, t := range transfers {
 		p.Entries = append(p.Entries, entry{t})
 	}
@@ -178,4 +184,54 @@ func (h *handler) statement(ctx context.Context, p *accountPage) error {
 		p.Newest = p.With("before", "")
 	}
 	return nil
+}
+
+const (
+	perPart  = 2 * perPage      // transfers that are read at once for a file
+	partWait = 30 * time.Second // for a reader to take them
+)
+
+// statementFile sends what the address chooses of a statement, all pages of it, as a file. It is read
+// and sent part by part, however long it is; whoever gets it with an end has the whole.
+func (h *handler) statementFile(w http.ResponseWriter, r *http.Request, f frame) {
+	hash := mux.Vars(r)["user"]
+	filter := ledger.StatementFilter{Limit: perPart}
+	var wrong string
+	if filter.From, filter.To, wrong = spanOf(f).times(); wrong != "" {
+		h.account(w, r, f) // which says what is wrong
+		return
+	}
+	_, err := h.Store.User(r.Context(), hash)
+	if err == nil && h.Billing {
+		err = adapter.ErrNotFound // it has them
+	}
+	if err != nil {
+		h.broken(w, r, f, err)
+		return
+	}
+	attach(w, "csv", "statement-"+hash+".csv")
+	out := http.NewResponseController(w)
+	err = h.ExportStatement(w, func(yield func(ledger.Transfer, error) bool) {
+		for {
+			_ = out.SetWriteDeadline(time.Now().Add(partWait)) // where there is none, it needs no moving
+			part, err := h.Store.Statement(r.Context(), hash, filter)
+			if err != nil {
+				yield(ledger.Transfer{}, err)
+				return
+			}
+			for _, t := range part {
+				if !yield(t, nil) {
+					return
+				}
+			}
+			if len(part) < perPart {
+				return
+			}
+			filter.Before = part[perPart-1].Num
+		}
+	})
+	if err != nil {
+		h.Log.WarnContext(r.Context(), "a download was cut short", "path", r.URL.Path, "err", err)
+		panic(http.ErrAbortHandler) // a part must not look like the whole
+	}
 }

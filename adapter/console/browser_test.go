@@ -126,6 +126,9 @@ func TestBrowser(t *testing.T) {
 			tab := w.open(t, b, writer, "/console/", pagetest.Reader{Width: 360, Height: 700, Lang: lang})
 			for _, path := range []string{"/", "/?state=in_doubt", "/payments/" + num(doubt), "/accounts", "/accounts/" + w.user, "/plots", "/reconciliation", "/reconciliation/2026-05-02?result=all", "/reconciliation/2026-05-02/" + w.user, "/audit", "/odd", "/login"} {
 				tab.Go(w.url + "/console" + path)
+				if path == "/" {
+					tab.Until(`[...document.querySelectorAll("#list tbody tr")].every(row => row.querySelector('a[href^="/console/accounts/"]').checkVisibility())`) // whose payment it is, on a phone
+				}
 				for _, width := range []int{360, 640, 768, 1024, 1440} {
 					tab.Resize(width)
 					if out := tab.Overflow(); len(out) > 0 {

@@ -15,7 +15,9 @@ import (
 	"context"
 	"embed"
 	"errors"
+	"fmt"
 	"io"
+	"iter"
 	"log/slog"
 	"net/http"
 	"net/url"
@@ -106,6 +108,8 @@ type Config struct {
 	Reconciler Reconciler
 	// Export writes comparisons as csv or json.
 	Export func(w io.Writer, form string, days []adapter.Reconciliation) error
+	// ExportStatement writes transfers as CSV, as they come; unused with Billing.
+	ExportStatement func(w io.Writer, transfers iter.Seq2[ledger.Transfer, error]) error
 	// Verify returns what a token allows.
 	Verify func(ctx context.Context, token string) (Grant, error)
 	// Waiting counts what has not come to an end.
@@ -132,6 +136,7 @@ func New(cfg Config) http.Handler {
 	c.HandleFunc("/payments/{num:[0-9]{1,18}}", h.with(h.settle)).Methods(http.MethodPost)
 	c.HandleFunc("/accounts", h.with(h.accounts)).Methods(http.MethodGet, http.MethodHead)
 	c.HandleFunc("/accounts/{user:[0-9A-Za-z]{32}}", h.with(h.account)).Methods(http.MethodGet, http.MethodHead)
+	c.HandleFunc("/accounts/{user:[0-9A-Za-z]{32}}.csv", h.with(h.statementFile)).Methods(http.MethodGet, http.MethodHead)
 	const date = "{date:[0-9]{4}-[0-9]{2}-[0-9]{2}}"
 	c.HandleFunc("/reconciliation", h.with(h.runs)).Methods(http.MethodGet, http.MethodHead)
 	c.HandleFunc("/reconciliation", h.with(h.ask)).Methods(http.MethodPost)
@@ -255,6 +260,19 @@ func (h *handler) note(w http.ResponseWriter, status int, f frame, n note) {
 	f.Subject = site.Text(f.Lang, "note."+n.Key)
 	n.frame = f
 	h.render(w, status, "note", &n)
+}
+
+// attempted puts into the audit log what somebody wanted to do and err kept from being begun.
+func (h *handler) attempted(ctx context.Context, f frame, what, on string, err error) {
+	a := adapter.Action{Who: f.Grant.Name, Via: adapter.ViaConsole, What: what, On: on}
+	if e := h.Store.Act(context.WithoutCancel(ctx), a, func(context.Context) error { return err }); e != err { //nolint:errorlint // anything more is the log's own trouble
+		h.Log.ErrorContext(ctx, "an action is missing in the audit log", "who", a.Who, "what", a.What, "on", a.On, "err", e)
+	}
+}
+
+// errLacks says that a token lacks a scope.
+func errLacks(scope string) error {
+	return fmt.Errorf("%w: the token lacks the scope %s", adapter.ErrInvalid, scope)
 }
 
 // forbidden says which scope the reader's token lacks.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"log/slog"
 	"net/http"
 	"net/http/cookiejar"
@@ -16,6 +17,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/partnerkit/partnerkit/adapter"
 	"github.com/partnerkit/partnerkit/adapter/adaptertest"
@@ -99,6 +102,17 @@ func newWorld(t testing.TB, change ...func(*console.Config)) *world {
 		Export: func(out io.Writer, form string, days []adapter.Reconciliation) error {
 			_, err := fmt.Fprintf(out, "%d days as %s", len(days), form)
 			return err
+		},
+		ExportStatement: func(out io.Writer, transfers iter.Seq2[ledger.Transfer, error]) error {
+			for t, err := range transfers {
+				if err != nil {
+					return err
+				}
+				if _, err := fmt.Fprintf(out, "%s %s\n", t.Move, t.Note); err != nil {
+					return err
+				}
+			}
+			return nil
 		},
 		Verify: func(_ context.Context, token string) (console.Grant, error) {
 			g, ok := grants[token]
@@ -259,6 +273,23 @@ func TestNobodyGetsInWithoutToken(t *testing.T) {
 	if now, err := w.store.PaymentByNum(t.Context(), p.Num); err != nil || now.State != adapter.InDoubt {
 		t.Errorf("payment is %s, %v", now.State, err)
 	}
+	if status, _, _ := w.visit(t, writer).post("/console/payments/4711", form); status != http.StatusNotFound {
+		t.Errorf("settled a payment that does not exist: %d", status)
+	}
+	var attempts []string
+	actions, err := w.store.Actions(t.Context(), adapter.ActionFilter{What: "resolve-payment"})
+	for _, a := range actions {
+		attempts = append(attempts, fmt.Sprintf("%s %s on %s: %s", a.Who, a.Result, a.On, a.Detail))
+	}
+	own := "payment/" + strconv.FormatInt(p.Num, 10)
+	want := []string{
+		"Anna refused on payment/4711: payment 4711: not found",
+		"Dora refused on " + own + ": invalid: the token lacks the scope admin",
+		"Boris refused on " + own + ": invalid: the token lacks the scope admin",
+	}
+	if diff := cmp.Diff(want, attempts); diff != "" || err != nil {
+		t.Errorf("audit log: %v (-want +got):\n%s", err, diff)
+	}
 }
 
 // A move that the billing refuses is shown with the one decision that there is.
@@ -336,6 +367,41 @@ func TestNewsOfBoth(t *testing.T) {
 	w.payment(t, 100_00, adapter.InDoubt)
 	w.payment(t, 100_00, adapter.CaptureRefused)
 	w.visit(t, reader).shows("/console/", http.StatusOK, []string{"1 payment is in doubt", "refuses to reserve, capture or release 1 payment"}, []string{"Everything is settled"})
+}
+
+// A statement can be had as a file: all of it, however many pages, or the days that are chosen.
+func TestStatementFile(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	began := w.clock.Now()
+	want := "deposit \n"
+	for i := range 101 {
+		if i == 100 {
+			w.clock.Advance(48 * time.Hour)
+		}
+		note := "number " + strconv.Itoa(i)
+		if _, err := w.store.Deposit(t.Context(), w.user, adaptertest.RUB(1_00), note, note); err != nil {
+			t.Fatal(err)
+		}
+		want = "deposit " + note + "\n" + want
+	}
+	v := w.visit(t, reader)
+	page := "/console/accounts/" + w.user
+	v.shows(page, http.StatusOK, []string{`href="` + page + `.csv"`}, nil)
+	if status, body, _ := v.get(page + ".csv"); status != http.StatusOK || body != want {
+		t.Errorf("%d, %q\nwant %q", status, body, want)
+	}
+	today := w.clock.Now().Format(time.DateOnly)
+	v.shows(page+"?from="+today, http.StatusOK, []string{page + ".csv?from=" + today}, nil)
+	if status, body, _ := v.get(page + ".csv?from=" + today); status != http.StatusOK || body != "deposit number 100\n" {
+		t.Errorf("from %s: %d, %q", today, status, body)
+	}
+	until := began.Format(time.DateOnly)
+	if _, body, _ := v.get(page + ".csv?to=" + until); strings.Contains(body, "number 100") || !strings.Contains(body, "number 99") {
+		t.Errorf("to %s: %q", until, body)
+	}
+	v.shows(page+".csv?from=odd", http.StatusBadRequest, []string{"cannot be read"}, nil)
+	v.shows("/console/accounts/"+adaptertest.Hash(77)+".csv", http.StatusNotFound, nil, []string{"deposit"})
 }
 
 // Nobody is led away by a link to the login page.

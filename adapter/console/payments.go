@@ -216,7 +216,9 @@ func (p *paymentPage) Undecided() bool {
 
 // settle takes a person's decision about a payment.
 func (h *handler) settle(w http.ResponseWriter, r *http.Request, f frame) {
+	of := "payment/" + mux.Vars(r)["num"]
 	if !f.MaySettle() {
+		h.attempted(r.Context(), f, "resolve-payment", of, errLacks(ScopeAdmin))
 		h.forbidden(w, f, ScopeAdmin)
 		return
 	}
@@ -227,6 +229,9 @@ func (h *handler) settle(w http.ResponseWriter, r *http.Request, f frame) {
 	}
 	p, err := h.paymentPage(r.Context(), f, mux.Vars(r)["num"])
 	if err != nil {
+		if errors.Is(err, adapter.ErrNotFound) {
+			h.attempted(r.Context(), f, "resolve-payment", of, err)
+		}
 		h.broken(w, r, f, err)
 		return
 	}

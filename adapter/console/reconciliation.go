@@ -90,6 +90,7 @@ func (h *handler) runsPage(ctx context.Context, f frame) (*runsPage, error) {
 // ask starts the comparison of a day, as `adapter reconcile` does.
 func (h *handler) ask(w http.ResponseWriter, r *http.Request, f frame) {
 	if !f.Grant.may(ScopeWrite) {
+		h.attempted(r.Context(), f, "reconcile", "", errLacks(ScopeWrite))
 		h.forbidden(w, f, ScopeWrite)
 		return
 	}

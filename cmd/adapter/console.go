@@ -3,9 +3,13 @@ package main
 import (
 	"context"
 	"errors"
+	"io"
+	"iter"
 	"time"
 
+	"github.com/partnerkit/partnerkit/adapter/api"
 	"github.com/partnerkit/partnerkit/adapter/console"
+	"github.com/partnerkit/partnerkit/adapter/ledger"
 	"github.com/partnerkit/partnerkit/adapter/token"
 	"github.com/partnerkit/partnerkit/internal/page"
 )
@@ -14,6 +18,15 @@ import (
 func (s *service) mountConsole(tokens *token.API) {
 	cfg := console.Config{
 		Store: s.store, Balances: s.looks.balances(s.store), Billing: s.looks.billing != nil, Export: printDays,
+		ExportStatement: func(w io.Writer, transfers iter.Seq2[ledger.Transfer, error]) error {
+			return api.WriteStatement(w, func(yield func(api.Transfer, error) bool) {
+				for t, err := range transfers {
+					if !yield(api.ShowTransfer(t), err) {
+						return
+					}
+				}
+			})
+		},
 		Verify: func(ctx context.Context, text string) (console.Grant, error) {
 			g, err := tokens.Verify(text)
 			if err != nil {
