@@ -5,6 +5,8 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -127,6 +129,22 @@ func TestDoctorOnARunningService(t *testing.T) {
 		if err == nil || !strings.Contains(out, "fail  platform") || !strings.Contains(out, "→") {
 			t.Errorf("with the platform gone: %v\n%s", err, out)
 		}
+	})
+}
+
+// A database is not served with a key that opens nothing in it, as after the loss of the key's file.
+func TestAnotherMasterKey(t *testing.T) {
+	onBoth(t, func(t *testing.T, database string) {
+		w := newWorld(t, database)
+		file := filepath.Join(t.TempDir(), "key")
+		must(t, os.WriteFile(file, []byte(w.run("token", "master-key")+"\n"), 0o600))
+		cmd := exec.CommandContext(testContext(t), binaries.Adapter, "serve")
+		cmd.Env = append(os.Environ(), w.partner.With("ADAPTER_MASTER_KEY_FILE="+file).Environment()...)
+		if out, err := cmd.CombinedOutput(); err == nil || !strings.Contains(string(out), file+" opens no crypt key") {
+			t.Errorf("served with another key: %v\n%s", err, out)
+		}
+		w.start() // nothing was changed
+		w.await(w.topUp(w.user, "100"), "confirmed")
 	})
 }
 

@@ -175,19 +175,30 @@ func (c doctorCmd) lookAtDatabase(ctx context.Context, keys *vault.Vault, log *s
 	if keys == nil {
 		return append(all, finding{"crypt keys", skipped, "there is no master key to open them with", ""})
 	}
-	users, err := st.Users(ctx, adapter.UserFilter{Limit: 100})
-	if err != nil {
+	looked, shut, err := lookAtCryptKeys(ctx, st, keys)
+	switch {
+	case err != nil:
 		return append(all, finding{"crypt keys", broken, err.Error(), "look at what it says"})
+	case len(shut) > 0:
+		return append(all, finding{"crypt keys", broken, fmt.Sprintf("that of user %s does not open", shut[0]), "the master key is another one: give the old one too, on a line of its own below the new one"})
 	}
+	return append(all, finding{"crypt keys", healthy, fmt.Sprintf("looked at %d, all open", looked), ""})
+}
+
+// lookAtCryptKeys tells of how many of some users the crypt key was looked at, and the hashes of
+// those whose key the master key does not open.
+func lookAtCryptKeys(ctx context.Context, st *store.Store, keys *vault.Vault) (looked int, shut []string, err error) {
+	users, err := st.Users(ctx, adapter.UserFilter{Limit: 100})
 	for _, u := range users {
 		if len(u.SealedKey) == 0 {
 			continue
 		}
+		looked++
 		if _, err := keys.Open(u.Hash, u.SealedKey); err != nil {
-			return append(all, finding{"crypt keys", broken, fmt.Sprintf("that of user %s does not open", u.Hash), "the master key is another one: give the old one too, on a line of its own below the new one"})
+			shut = append(shut, u.Hash)
 		}
 	}
-	return append(all, finding{"crypt keys", healthy, fmt.Sprintf("looked at %d, all open", len(users)), ""})
+	return looked, shut, err
 }
 
 const (

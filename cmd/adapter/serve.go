@@ -153,10 +153,28 @@ func (s *service) open(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	if s.alerts, err = s.alertFlags.alerts(s.store, s.AlertRefusals, s.log); err != nil {
+	err = s.sameKey(ctx)
+	if err == nil {
+		s.alerts, err = s.alertFlags.alerts(s.store, s.AlertRefusals, s.log)
+	}
+	if err != nil {
 		return errors.Join(err, s.store.Close())
 	}
 	return nil
+}
+
+// sameKey refuses to serve with a master key that is not the database's: no call could be
+// encrypted, and no token that is out would be taken. One user's key alone may be damaged.
+func (s *service) sameKey(ctx context.Context) error {
+	looked, shut, err := lookAtCryptKeys(ctx, s.store, s.keys)
+	if err != nil || looked == 0 || len(shut) < looked {
+		return err
+	}
+	where := "--master-key"
+	if file := s.keyFile(s.databaseFlags); file != "" {
+		where = file
+	}
+	return fmt.Errorf("master key: %s opens no crypt key of the users in %s: it is not the key that sealed them; restore that one from its backup", where, s.redacted())
 }
 
 // watch surrounds the calls to a system.
