@@ -62,6 +62,7 @@ func TestArchitectureNamesEveryPackage(t *testing.T) {
 		}
 		delete(named, pkg)
 	}
+	delete(named, "testdata") // a package too, but no pattern finds it
 	for name := range named {
 		t.Errorf("docs/architecture.md names %s, which is no package", name)
 	}

@@ -68,7 +68,8 @@ func TestReconcile(t *testing.T) {
 		// The console shows it, and has another day compared, of which nothing is known yet.
 		clerk.shows("/console/reconciliation/"+today, http.StatusOK, "1 of 1 users differs", "70.00 that no payment explains")
 		clerk.shows("/console/reconciliation/"+today+".csv?result=all", http.StatusOK, today+","+w.user+",differs,")
-		before := time.Now().UTC().AddDate(0, 0, -1).Format(time.DateOnly)
+		yesterday := time.Now().UTC().AddDate(0, 0, -1)
+		before := yesterday.Format(time.DateOnly)
 		if status, body := w.panel("payments:read").asks(http.MethodPost, "/console/reconciliation", "date="+before); status != http.StatusForbidden {
 			t.Errorf("asked for by a reader: %d\n%s", status, body)
 		}
@@ -77,7 +78,7 @@ func TestReconcile(t *testing.T) {
 		}
 		_, err = stage.Until(testContext(t), func() (string, bool, error) {
 			_, body := clerk.asks(http.MethodGet, "/console/reconciliation", "")
-			return body, strings.Contains(body, before+" has been compared"), nil
+			return body, strings.Contains(body, strings.ReplaceAll(yesterday.Format("2 January 2006"), " ", "\u00a0")+" has been compared"), nil
 		})
 		must(t, err)
 		clerk.shows("/console/reconciliation/"+before, http.StatusOK, "1 user agrees")

@@ -257,6 +257,7 @@ func fits(t *testing.T, b *pagetest.Browser) {
 		tab := b.Open(t, saved(t, "ru", r), pagetest.Reader{Width: 360, Height: 720, Lang: "ru"})
 		pagetest.Eval[bool](tab, `document.querySelectorAll("details").forEach(d => d.open = true) ?? true`)
 		for _, lang := range []string{"ru", "en"} {
+			tab.Resize(1440) // a phone shows only what there is to switch to
 			tab.Click(`[data-set="lang=` + lang + `"]`)
 			for _, width := range []int{360, 768, 1440} {
 				tab.Resize(width)

@@ -27,7 +27,7 @@ import (
 
 // patience bounds each wait for something on a page. Nothing takes that long unless it is
 // broken.
-const patience = 20 * time.Second
+const patience = time.Minute
 
 // names are what browsers of the Chromium family are called.
 var names = []string{"chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome"}
