@@ -175,9 +175,17 @@ func (p *Process) Kill() error {
 	return nil
 }
 
-// Freeze stops the process in its tracks (SIGSTOP); what is sent to it waits in the kernel.
-// A frozen process can be thawed or killed.
-func (p *Process) Freeze() error { return p.signal(syscall.SIGSTOP) }
+// Freeze stops the process in its tracks (SIGSTOP), and all its threads have stopped when it
+// returns; what is sent to it waits in the kernel. A frozen process can be thawed or killed.
+func (p *Process) Freeze() error {
+	if err := p.signal(syscall.SIGSTOP); err != nil {
+		return err
+	}
+	if err := untilStopped(p.PID()); err != nil {
+		return fmt.Errorf("wait until %s has stopped: %w", p.name, err)
+	}
+	return nil
+}
 
 // Thaw lets a frozen process go on (SIGCONT).
 func (p *Process) Thaw() error { return p.signal(syscall.SIGCONT) }
