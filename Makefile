@@ -24,7 +24,7 @@ build: ## build the binaries into bin/, static, with the version stamped
 # Built, for "go run" calls Ctrl-C an error.
 .PHONY: run
 run: build ## start stand-in and adapter, print the links and stay until Ctrl-C
-	@$(GO) build -o var/demo ./internal/demo && var/demo run
+	@$(GO) build -o bin/demo ./internal/demo && bin/demo run
 
 .PHONY: demo
 demo: build ## the main job without a person: prints each exchange and checks the books
