@@ -36,7 +36,7 @@ tools: ## install what the tests drive: PostgreSQL, Chromium, PHP (Debian, as ro
 
 .PHONY: test
 test: tools ## all tests with the race detector
-	$(GOTEST) -race -timeout 15m $(PACKAGES)
+	$(GOTEST) -race -timeout 30m $(PACKAGES)
 
 .PHONY: check
 check: ## format, vet, lint, tidy, imports, known vulnerabilities
