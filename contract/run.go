@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"hash/fnv"
 	"maps"
+	"math"
 	"math/rand/v2"
 	"net/http"
 	"os"
@@ -531,9 +532,9 @@ func (r *runner) quiet(ctx context.Context) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, r.env.limits.Settle)
 	defer cancel()
-	for last, first := uint64(0), true; ; first = false {
+	for last := uint64(math.MaxUint64); ; { // no exchange has that number
 		seq, err := r.env.control.newest(ctx)
-		if err != nil || seq == last && !first {
+		if err != nil || seq == last {
 			return // whoever comes next meets the error
 		}
 		last = seq
