@@ -316,6 +316,22 @@ func (s *sandbox) topUp(amount string) (id string) {
 	return id
 }
 
+// keepsSecrets fails if the recording holds a secret, in any form in which messages write it.
+func (s *sandbox) keepsSecrets() {
+	s.Helper()
+	text, err := os.ReadFile(s.file)
+	if err != nil {
+		s.Fatal(err)
+	}
+	for _, secret := range s.secrets {
+		for _, form := range []string{secret, url.QueryEscape(secret), url.PathEscape(secret), base64.StdEncoding.EncodeToString([]byte(secret)), strings.ReplaceAll(secret, "/", `\/`)} {
+			if bytes.Contains(text, []byte(form)) {
+				s.Errorf("the file holds %s", form)
+			}
+		}
+	}
+}
+
 // await does something and waits for so many lines that come of it.
 func (s *sandbox) await(lines int, do func()) {
 	s.Helper()
@@ -344,17 +360,7 @@ func TestRecordedIsReplayed(t *testing.T) {
 	s := newSandbox(t)
 	s.session()
 	s.stop()
-	text, err := os.ReadFile(s.file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, secret := range s.secrets {
-		for _, form := range []string{secret, url.QueryEscape(secret), url.PathEscape(secret), base64.StdEncoding.EncodeToString([]byte(secret)), strings.ReplaceAll(secret, "/", `\/`)} {
-			if bytes.Contains(text, []byte(form)) {
-				t.Errorf("the file holds %s", form)
-			}
-		}
-	}
+	s.keepsSecrets()
 	report := drift(t, exitKept, "--journal", s.file)
 	if len(report.Differences) > 0 || len(report.Notes) > 0 || report.Compared < 38 {
 		t.Errorf("%+v", report)
@@ -383,15 +389,7 @@ func TestHoldsAndRefundsAreReplayed(t *testing.T) {
 	s := newSandbox(t)
 	s.cards()
 	s.stop()
-	text, err := os.ReadFile(s.file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, secret := range s.secrets {
-		if bytes.Contains(text, []byte(secret)) {
-			t.Errorf("the file holds %s", secret)
-		}
-	}
+	s.keepsSecrets()
 	for _, tt := range []struct{ change, replace, want string }{
 		{slowRefunds, "", ""},
 		{`{"robokassa":{"refund_delay_ms":0}}`, "", `Refund/GetState label "processing" "finished"`},
